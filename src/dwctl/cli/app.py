@@ -1,0 +1,40 @@
+"""The tree of commands. Command modules import typer and nothing heavy; what they call is imported late."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dwctl import __version__
+from dwctl.cli import bundle, explain, history_import, schema
+
+app = typer.Typer(
+    name="dwctl",
+    help="Move workflow runs from Durable Workflow v2 embedded in Laravel to the standalone server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dwctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that stand before every command."""
+
+
+app.add_typer(bundle.app, name="bundle")
+app.command("history-import")(history_import.history_import)
+app.command("explain")(explain.explain)
+app.add_typer(schema.app, name="schema")

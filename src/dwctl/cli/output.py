@@ -1,0 +1,100 @@
+"""Where a command's output goes: data to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from dwctl.errors import DwctlError
+from dwctl.render.text import printable
+
+
+class Format(StrEnum):
+    """The formats of `--output`."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+OutputOption = Annotated[
+    Format,
+    typer.Option("--output", help="How data is printed: for people, as one JSON document, or a JSON line per item."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --output json.")]
+
+
+@dataclass
+class Invocation:
+    """What the error boundary must know of the running command."""
+
+    command: str = ""
+    format: Format = Format.TABLE
+
+
+current = Invocation()
+"""The invocation of this process; `begin` makes it new for each run."""
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Note what was asked for before it is parsed, so that even a usage error comes in the format wanted."""
+    global current  # noqa: PLW0603 - one invocation a process
+    words = [word for word in arguments if not word.startswith("-")]
+    current = Invocation(command=" ".join(words[:2]))
+    text = " ".join(arguments)
+    if "--json" in arguments or "--output json" in text or "--output=json" in text:
+        current.format = Format.JSON
+
+
+def chosen_format(output: Format, as_json: bool) -> Format:
+    """The format asked for, also kept for the error boundary. `--json` wins, as in `dw`."""
+    current.format = Format.JSON if as_json else output
+    return current.format
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print the one JSON document of this run."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, indent=2) + "\n")
+
+
+def print_json_line(item: Mapping[str, Any]) -> None:
+    """Print one item of a stream."""
+    sys.stdout.write(json.dumps(item, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+
+def say(text: str) -> None:
+    """Tell the person something that is not data."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def report_error(error: DwctlError) -> None:
+    """Show a failure: a sentence, where, and the next step; in JSON modes as a document on stdout, like `dw`."""
+    if current.format is not Format.TABLE:
+        print_json_line(
+            {
+                "error": error.message,
+                "exit_code": int(error.exit_code),
+                "command": current.command,
+                "where": error.where,
+                "reason": error.reason,
+                "next_step": error.next_step,
+            }
+        )
+        return
+    say("\n".join(_error_lines(error)))
+
+
+def _error_lines(error: DwctlError) -> Iterable[str]:
+    yield f"dwctl: {error.message}"
+    if error.where:
+        yield f"  where: {error.where}"
+    if error.reason:
+        yield f"  reason: {error.reason}"
+    if error.next_step:
+        yield f"  next: {error.next_step}"
