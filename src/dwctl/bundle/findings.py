@@ -1,0 +1,33 @@
+"""What a check has to say: a rule that fired, where, and the facts behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an error refuses a bundle, a warning and a note do not."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Origin(StrEnum):
+    """Who asks for a rule; what is not `reference` is counted apart, so that parity stays measurable."""
+
+    REFERENCE = "reference"
+    GUIDE = "guide"
+    TARGET = "target"
+    SCHEMA = "schema"
+
+
+class Finding(NamedTuple):
+    """A rule that fired. `path` is a JSON path in the bundle; `facts` fill the rule's message."""
+
+    rule: str
+    severity: Severity
+    path: str | None = None
+    facts: Mapping[str, object] = {}

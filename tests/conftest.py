@@ -1,0 +1,29 @@
+"""Fixtures for every test: where the recorded reference data is, and a clean environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("DWCTL_REFERENCE_DATA", Path(__file__).parents[2] / "shared"))
+"""The recorded reference data, beside the checkout; tests that need it skip where it is absent."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded reference data; skips the test where it does not exist."""
+    if not (SHARED / "corpus").is_dir():
+        pytest.skip("the recorded reference data (../shared) is not on this machine")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the developer's shell reaches a test."""
+    for name in [name for name in os.environ if name.startswith(("DW_", "DWCTL_", "DURABLE_WORKFLOW_"))]:
+        if name != "DWCTL_REFERENCE_DATA":
+            monkeypatch.delenv(name)
+    yield
