@@ -332,6 +332,11 @@ def _write_exactly(value: JsonValue) -> Iterator[bytes]:
     yield "".join(pieces).encode("ascii")
 
 
+def php_text(value: JsonValue) -> str:
+    """The canonical text of a part of a document; raises OverflowError for an infinite number."""
+    return "".join(_pieces(value))
+
+
 def _pieces(value: JsonValue) -> Iterator[str]:
     """The canonical text in pieces; a stack instead of recursion, since nesting may be 512 deep."""
     open_containers: list[tuple[Iterator[tuple[str, JsonValue]], str]] = [(iter([("", value)]), "")]
