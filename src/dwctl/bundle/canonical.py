@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, NoReturn
 
@@ -36,7 +37,7 @@ MAX_DEPTH = 511
 """How many containers may be nested; PHP's decoder with a depth of 512 refuses the 512th."""
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-_CHUNK = 1 << 16  # bytes of text escaped at a time
+_CHUNK = 4096  # bytes of text escaped at a time
 _PIECES = 4096  # pieces of text joined at a time
 
 
@@ -64,6 +65,14 @@ class Document:
             return _escaped_chunks(self.sealed_text)
         return _write_exactly(sealed_part(self.value))
 
+    def canonical_text_of(self, variant: JsonValue) -> bytes:
+        """The canonical text of a value derived from this document's, by the path that this document took."""
+        if self.sealed_text is not None:
+            text = _write_fast(variant)
+            if not _PHP_MAY_WRITE_A_LIST.search(text):
+                return b"".join(_escaped_chunks(text))
+        return b"".join(_write_exactly(variant))
+
 
 def canonical_json(document: bytes) -> bytes:
     """Return the canonical text of a whole JSON document, `integrity` included.
@@ -72,11 +81,7 @@ def canonical_json(document: bytes) -> bytes:
     beyond `MAX_DEPTH` and, when writing, an infinite number.
     """
     decoded = decode(document)
-    if decoded.sealed_text is not None:
-        text = _write_fast(decoded.value)
-        if not _PHP_MAY_WRITE_A_LIST.search(text):
-            return b"".join(_escaped_chunks(text))
-    return b"".join(_write_exactly(decoded.value))
+    return decoded.canonical_text_of(decoded.value)
 
 
 def decode(document: bytes) -> Document:
@@ -152,26 +157,33 @@ def _write_fast(value: JsonValue) -> bytes:
         return text
 
 
+@lru_cache(maxsize=4096)
+def _escaped(run: str) -> str:
+    """A run of characters above ASCII as JSON escapes: UTF-16 units, lower-case hex."""
+    units = run.encode("utf-16-be").hex()
+    return "".join([f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)])
+
+
 def _escape_run(error: UnicodeError) -> tuple[str, int]:
-    """Write a run of characters above ASCII as JSON escapes: UTF-16 units, lower-case hex."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    units = error.object[error.start : error.end].encode("utf-16-be").hex()
-    return "".join([f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)]), error.end
+    return _escaped(error.object[error.start : error.end]), error.end
 
 
 codecs.register_error("dwctl-json-escape", _escape_run)
 
 
 def _escaped_chunks(text: bytes) -> Iterator[bytes]:
-    """Escape what is above ASCII, piece by piece: one character beyond the BMP makes a `str` four times as large."""
+    """Escape what is above ASCII; most pieces of a text have none, and a quote never stands inside a character."""
     if text.isascii():
         yield text
         return
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(text), _CHUNK):
-        piece = decoder.decode(text[start : start + _CHUNK])
-        yield piece.encode("ascii", "dwctl-json-escape")
+    start = 0
+    while start < len(text):
+        end = text.find(b'"', start + _CHUNK)
+        piece = text[start : end if end >= 0 else len(text)]
+        yield piece if piece.isascii() else piece.decode("utf-8").encode("ascii", "dwctl-json-escape")
+        start += len(piece)
 
 
 # -- the exact path: decoding -------------------------------------------------------------------------

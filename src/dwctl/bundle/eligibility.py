@@ -9,8 +9,9 @@ from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.envelopes import EVENT_PAYLOADS, ROW_PAYLOADS
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.integrity import IntegrityReport
-from dwctl.bundle.loose import entries, field, is_array, string, truthy
+from dwctl.bundle.loose import entries, is_array, string, truthy
 from dwctl.bundle.rules import found
+from dwctl.bundle.view import BundleView, Key, as_object, rows
 
 # The payload fields of an event whose codec the importer checks; memo and search attribute events hold keys
 # of the user's choosing and are not looked at.
@@ -18,7 +19,7 @@ _UNCHECKED_EVENTS = frozenset({"MemoUpserted", "SearchAttributesUpserted"})
 
 
 def eligibility_findings(
-    bundle: JsonValue, integrity_status: str, integrity: IntegrityReport, *, require_signature: bool
+    bundle: BundleView, integrity_status: str, integrity: IntegrityReport, *, require_signature: bool
 ) -> Iterator[Finding]:
     """Yield what the importer would answer before it looks at its database: errors, and one warning.
 
@@ -31,105 +32,104 @@ def eligibility_findings(
     if require_signature and integrity.signature_verified is not True:
         yield found("bundle.signature_required", "integrity.signature")
     yield from _run(bundle)
-    if any(is_array(path) for _, path in entries(field(bundle, "redaction", "paths"))):
+    if any(is_array(path) for _, path in entries(bundle.redaction.get("paths"))):
         yield found("bundle.redacted_payloads", "redaction.paths")
-    yield from _codecs(bundle)
+    for path, codec in _foreign_codecs(bundle):
+        yield found("payload_codec.unsupported", path, expected=vocabulary.CODEC, found=codec)
     yield from _leases(bundle)
 
 
-def run_status(bundle: JsonValue) -> str:
+def run_status(bundle: BundleView) -> str:
     """The status that the importer reads; a missing one counts as running."""
-    return string(field(bundle, "workflow", "status")) or "running"
+    return string(bundle.workflow.get("status")) or "running"
 
 
-def _run(bundle: JsonValue) -> Iterator[Finding]:
-    workflow = field(bundle, "workflow")
+def _run(bundle: BundleView) -> Iterator[Finding]:
     for key in ("instance_id", "run_id"):
-        if string(field(workflow, key)) is None:
+        if string(bundle.workflow.get(key)) is None:
             yield found(f"workflow.{key}_missing", f"workflow.{key}")
     status = run_status(bundle)
     if status in vocabulary.TERMINAL_STATUSES:
-        if field(bundle, "history_complete") is not True:
+        if bundle.value.get("history_complete") is not True:
             yield found("workflow.terminal_history_incomplete", "history_complete", status=status)
     elif status not in vocabulary.OPEN_STATUSES:
         yield found("workflow.status_unsupported", "workflow.status", found=status)
-    elif not truthy(field(workflow, "is_current_run")):
+    elif not truthy(bundle.workflow.get("is_current_run")):
         yield found("workflow.non_terminal_not_current", "workflow.is_current_run", status=status)
-    source = field(workflow, "source_runtime")
+    source = bundle.workflow.get("source_runtime")
     if source != "embedded":
         yield found("workflow.source_runtime_unsupported", "workflow.source_runtime", found=string(source))
 
 
-def _codecs(bundle: JsonValue) -> Iterator[Finding]:
+def _foreign_codecs(bundle: BundleView) -> Iterator[tuple[str, str]]:
+    """Yield the path and the codec of every payload that names another than avro; null and "" name none."""
     for path, codec in _declared_codecs(bundle):
         if codec != vocabulary.CODEC and isinstance(codec, str) and codec:
-            yield found("payload_codec.unsupported", path, expected=vocabulary.CODEC, found=codec)
+            yield path, codec
 
 
-def _declared_codecs(bundle: JsonValue) -> Iterator[tuple[str, JsonValue]]:
-    payloads = field(bundle, "payloads")
-    yield "payloads.codec", field(payloads, "codec")
+def _declared_codecs(bundle: BundleView) -> Iterator[tuple[str, JsonValue]]:
+    yield "payloads.codec", bundle.payloads.get("codec")
     for name in ("arguments", "output"):
-        payload = field(payloads, name)
-        if payload is not None:
-            yield f"payloads.{name}.codec", field(payload, "codec")
-            yield from _envelope_codecs(f"payloads.{name}.data", field(payload, "data"))
+        payload = as_object(bundle.payloads.get(name))
+        yield f"payloads.{name}.codec", payload.get("codec")
+        yield from _envelope_codecs(f"payloads.{name}.data", payload.get("data"))
     for section, fields in ROW_PAYLOADS:
-        for key, row in entries(field(bundle, section)):
-            if isinstance(row, dict):
-                yield from _row_codecs(f"{section}.{key}", row, fields)
-    for key, event in entries(field(bundle, "history_events")):
-        payload = field(event, "payload")
+        for key, row in getattr(bundle, section):
+            yield from _row_codecs(row, section, key, fields)
+    for key, event in bundle.events:
+        payload = event.get("payload")
         if isinstance(payload, dict) and event.get("type") not in _UNCHECKED_EVENTS:
-            yield from _event_codecs(f"history_events.{key}.payload", payload)
-    for key, entry in entries(field(bundle, "payload_manifest", "entries")):
-        if isinstance(entry, dict):
-            yield f"payload_manifest.entries.{key}.codec", entry.get("codec")
+            yield from _row_codecs(payload, "history_events", f"{key}.payload", EVENT_PAYLOADS)
+            exception = payload.get("exception")
+            if isinstance(exception, dict):
+                path = f"history_events.{key}.payload.exception"
+                yield f"{path}.details_payload_codec", exception.get("details_payload_codec")
+                yield from _envelope_codecs(f"{path}.details", exception.get("details"))
+    for key, entry in bundle.manifest:
+        codec = entry.get("codec")
+        if codec != vocabulary.CODEC:
+            yield f"payload_manifest.entries.{key}.codec", codec
 
 
-def _row_codecs(path: str, row: dict[str, JsonValue], fields: tuple[str, ...]) -> Iterator[tuple[str, JsonValue]]:
+def _row_codecs(
+    row: dict[str, JsonValue], section: str, key: Key, fields: tuple[str, ...]
+) -> Iterator[tuple[str, JsonValue]]:
     codec = row.get("payload_codec")
-    if codec != vocabulary.CODEC:
-        yield f"{path}.payload_codec", codec
+    if codec is not None and codec != vocabulary.CODEC:
+        yield f"{section}.{key}.payload_codec", codec
     for name in fields:
-        if isinstance(row.get(name), dict):
-            yield from _envelope_codecs(f"{path}.{name}", row[name])
-
-
-def _event_codecs(path: str, payload: dict[str, JsonValue]) -> Iterator[tuple[str, JsonValue]]:
-    yield from _row_codecs(path, payload, EVENT_PAYLOADS)
-    exception = payload.get("exception")
-    if isinstance(exception, dict):
-        yield f"{path}.exception.details_payload_codec", exception.get("details_payload_codec")
-        yield from _envelope_codecs(f"{path}.exception.details", exception.get("details"))
+        envelope = row.get(name)
+        if isinstance(envelope, dict):
+            yield from _envelope_codecs(f"{section}.{key}.{name}", envelope)
 
 
 def _envelope_codecs(path: str, envelope: JsonValue) -> Iterator[tuple[str, JsonValue]]:
     """The codecs that a payload envelope and its external reference declare; a bare blob declares none."""
     if isinstance(envelope, dict):
         yield f"{path}.codec", envelope.get("codec")
-        yield f"{path}.external_storage.codec", field(envelope, "external_storage", "codec")
+        yield f"{path}.external_storage.codec", as_object(envelope.get("external_storage")).get("codec")
 
 
-def _leases(bundle: JsonValue) -> Iterator[Finding]:
+def _leases(bundle: BundleView) -> Iterator[Finding]:
     """The first leased task, or else the first running attempt: the importer names one of the two rules, once."""
-    for key, task in entries(field(bundle, "tasks")):
-        if field(task, "status") == "leased":
+    for key, task in bundle.tasks:
+        if task.get("status") == "leased":
             yield found(
                 "tasks.leased_task_present",
                 f"tasks.{key}.status",
-                task_id=field(task, "id"),
-                lease_owner=field(task, "lease_owner"),
-                lease_expires_at=field(task, "lease_expires_at"),
+                task_id=task.get("id"),
+                lease_owner=task.get("lease_owner"),
+                lease_expires_at=task.get("lease_expires_at"),
             )
             return
-    for key, activity in entries(field(bundle, "activities")):
-        for attempt_key, attempt in entries(field(activity, "attempts")):
-            if field(attempt, "status") == "running":
+    for key, activity in bundle.activities:
+        for attempt_key, attempt in rows(activity.get("attempts")):
+            if attempt.get("status") == "running":
                 yield found(
                     "activities.running_attempt_present",
                     f"activities.{key}.attempts.{attempt_key}.status",
-                    activity_id=field(activity, "id"),
-                    attempt_id=field(attempt, "id"),
+                    activity_id=activity.get("id"),
+                    attempt_id=attempt.get("id"),
                 )
                 return

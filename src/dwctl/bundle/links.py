@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dwctl.bundle.canonical import JsonValue
-from dwctl.bundle.loose import entries, field, string
+from dwctl.bundle.loose import string
+from dwctl.bundle.view import BundleView, rows
 
 
 class LinkRow(NamedTuple):
@@ -16,14 +16,13 @@ class LinkRow(NamedTuple):
     link_type: str
 
 
-def link_rows(bundle: JsonValue) -> tuple[LinkRow, ...]:
+def link_rows(bundle: BundleView) -> tuple[LinkRow, ...]:
     """The links of a bundle's lineage that name both runs."""
-    links = field(bundle, "links")
-    rows: list[LinkRow] = []
+    found: list[LinkRow] = []
     for side in ("parents", "children"):
-        for _, link in entries(field(links, side)):
-            parent = string(field(link, "parent_workflow_run_id"))
-            child = string(field(link, "child_workflow_run_id"))
+        for _, link in rows(bundle.links.get(side)):
+            parent = string(link.get("parent_workflow_run_id"))
+            child = string(link.get("child_workflow_run_id"))
             if parent and child:
-                rows.append(LinkRow(parent, child, string(field(link, "type")) or ""))
-    return tuple(rows)
+                found.append(LinkRow(parent, child, string(link.get("type")) or ""))
+    return tuple(found)

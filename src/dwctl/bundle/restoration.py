@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, combinations
 
-from dwctl.bundle.canonical import Document, JsonValue, decode, php_float, php_text, sealed_part, sha256_hex
+from dwctl.bundle.canonical import Document, JsonValue, decode, php_float, sealed_part, sha256_hex
 from dwctl.bundle.loose import entries, field, string
 from dwctl.bundle.splice import Step, remove_key, restore_fractions
 from dwctl.errors import NotRepairable
@@ -68,7 +68,7 @@ def explain_mismatch(document: Document) -> Restoration | None:
     expected = string(field(document.value, "integrity", "checksum"))
     if expected is None or not re.fullmatch(r"[0-9a-f]{64}", expected):
         return None
-    search = _Search(expected)
+    search = _Search(document, expected)
     for removed in _removable(document.value):
         sealed = {key: item for key, item in sealed_part(document.value).items() if key not in removed}
         fractions = search.fractions(sealed)
@@ -151,7 +151,8 @@ class _Group:
 class _Search:
     """Tries documents until one has the expected checksum, or the bound is reached."""
 
-    def __init__(self, expected: str) -> None:
+    def __init__(self, document: Document, expected: str) -> None:
+        self.document = document
         self.expected = expected
         self.tried = 0
         self.hashed = 0
@@ -159,8 +160,9 @@ class _Search:
 
     def fractions(self, sealed: dict[str, JsonValue]) -> tuple[tuple[tuple[Step, ...], str], ...] | None:
         """The numbers to write with a fraction (path, text) so that the checksum holds; () for none; else None."""
-        for groups in (_search_attribute_groups(sealed), _user_data_groups(sealed)):
-            segments, owners = _cut(sealed, groups)
+        for group_numbers in (_search_attribute_groups, _user_data_groups):
+            groups = group_numbers(sealed)
+            segments, owners = self._cut(sealed, groups)
             for choice in self._choices(groups):
                 if self.hashed > MOST_HASHED:
                     self.gave_up = True
@@ -173,6 +175,16 @@ class _Search:
                         for path in groups[at].paths
                     )
         return None
+
+    def _cut(self, sealed: dict[str, JsonValue], groups: Sequence[_Group]) -> tuple[list[bytes], list[int]]:
+        """The canonical text cut at every number of the groups: n + 1 segments, and whose number each cut is."""
+        mark = "dwctl-cut"
+        while mark.encode() in self.document.raw:
+            mark += "-"
+        marks = {path: f"{mark}:{at}" for at, group in enumerate(groups) for path in group.paths}
+        text = self.document.canonical_text_of(_marked(sealed, marks))
+        pieces = re.split(f'"{mark}:([0-9]+)"'.encode(), text)
+        return pieces[::2], [int(owner) for owner in pieces[1::2]]
 
     def _choices(self, groups: Sequence[_Group]) -> Iterator[tuple[int, ...]]:
         """Which text each group takes: every combination, or the likely ones where there are too many."""
@@ -275,17 +287,6 @@ def _texts(number: int) -> tuple[str, ...]:
     """How PHP may have hashed a number that it wrote as an integer; `-0.0` was written `-0`, which is 0."""
     texts = (str(number), php_float(float(number)))
     return (*texts, "-0.0") if number == 0 else texts
-
-
-def _cut(sealed: dict[str, JsonValue], groups: Sequence[_Group]) -> tuple[list[bytes], list[int]]:
-    """The canonical text cut at every number of the groups: n + 1 segments, and the group of each of the n cuts."""
-    mark = "dwctl-cut"
-    text = php_text(sealed)
-    while mark in text:
-        mark += "-"
-    marked = _marked(sealed, {path: f"{mark}:{at}" for at, group in enumerate(groups) for path in group.paths})
-    pieces = re.split(f'"{mark}:([0-9]+)"', php_text(marked))
-    return [piece.encode("ascii") for piece in pieces[::2]], [int(owner) for owner in pieces[1::2]]
 
 
 def _marked(value: JsonValue, marks: dict[tuple[Step, ...], str]) -> JsonValue:

@@ -14,6 +14,7 @@ from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.loose import count, entries, field, integer, is_array, string, truthy
 from dwctl.bundle.rules import found
+from dwctl.bundle.view import BundleView, Key, as_object
 
 _SECTIONS = {
     "workflow": "an object",
@@ -33,8 +34,8 @@ _SECTIONS = {
 }
 
 
-def structural_findings(bundle: JsonValue) -> Iterator[Finding]:
-    """Yield the structural findings of a decoded bundle in the order of the reference's report."""
+def structural_findings(bundle: BundleView) -> Iterator[Finding]:
+    """Yield the structural findings of a bundle in the order of the reference's report."""
     yield from _envelope(bundle)
     yield from _workflow(bundle)
     yield from _payload_manifest(bundle)
@@ -44,13 +45,14 @@ def structural_findings(bundle: JsonValue) -> Iterator[Finding]:
     yield from _redaction(bundle)
 
 
-def _envelope(bundle: JsonValue) -> Iterator[Finding]:
-    schema = string(field(bundle, "schema"))
+def _envelope(bundle: BundleView) -> Iterator[Finding]:
+    document = bundle.value
+    schema = string(document.get("schema"))
     if schema is None:
         yield found("bundle.schema_missing", "schema")
     elif schema != vocabulary.BUNDLE_SCHEMA:
         yield found("bundle.schema_unexpected", "schema", expected=vocabulary.BUNDLE_SCHEMA, found=schema)
-    version = integer(field(bundle, "schema_version"))
+    version = integer(document.get("schema_version"))
     if version is None:
         yield found("bundle.schema_version_missing", "schema_version")
     elif version != vocabulary.BUNDLE_SCHEMA_VERSION:
@@ -60,25 +62,23 @@ def _envelope(bundle: JsonValue) -> Iterator[Finding]:
             expected=vocabulary.BUNDLE_SCHEMA_VERSION,
             found=version,
         )
-    if string(field(bundle, "exported_at")) is None:
+    if string(document.get("exported_at")) is None:
         yield found("bundle.exported_at_missing", "exported_at")
-    present = bundle if isinstance(bundle, dict) else {}
     for section, shape in _SECTIONS.items():
-        if section not in present:
+        if section not in document:
             yield found("bundle.section_missing", section)
-        elif not is_array(present[section]):
+        elif not is_array(document[section]):
             yield found("bundle.section_invalid", section, expected=shape)
 
 
-def _workflow(bundle: JsonValue) -> Iterator[Finding]:
-    workflow = field(bundle, "workflow")
+def _workflow(bundle: BundleView) -> Iterator[Finding]:
     for key in ("run_id", "instance_id", "workflow_type"):
-        if string(field(workflow, key)) is None:
+        if string(bundle.workflow.get(key)) is None:
             yield found(f"workflow.{key}_missing", f"workflow.{key}")
-    last = integer(field(workflow, "last_history_sequence"))
+    last = integer(bundle.workflow.get("last_history_sequence"))
     if last is None:
         return
-    sequences = [integer(field(event, "sequence")) for _, event in entries(field(bundle, "history_events"))]
+    sequences = [integer(event.get("sequence")) for _, event in bundle.events]
     highest = max((sequence for sequence in sequences if sequence is not None), default=last)
     if highest > last:
         yield found(
@@ -89,27 +89,27 @@ def _workflow(bundle: JsonValue) -> Iterator[Finding]:
         )
 
 
-def _payload_manifest(bundle: JsonValue) -> Iterator[Finding]:
-    for key, entry in entries(field(bundle, "payload_manifest", "entries")):
-        if not is_array(entry):
+def _payload_manifest(bundle: BundleView) -> Iterator[Finding]:
+    for key, entry in bundle.manifest:
+        codec = string(entry.get("codec"))
+        readable = truthy(entry.get("available")) and not truthy(entry.get("redacted"))
+        if codec is not None and not readable:
             continue
-        path = string(field(entry, "path")) or f"payload_manifest.entries[{key}]"
-        codec = string(field(entry, "codec"))
+        path = string(entry.get("path")) or f"payload_manifest.entries[{key}]"
         if codec is None:
             yield found("payload_manifest.codec_missing", path)
-        diagnostic = string(field(entry, "diagnostic"))
-        readable = truthy(field(entry, "available")) and not truthy(field(entry, "redacted"))
+        diagnostic = entry.get("diagnostic")
         if readable and diagnostic == "payload_missing":
             yield found("payload_manifest.payload_missing", path)
         if readable and codec == vocabulary.CODEC and diagnostic != "external_storage_reference":
             yield from _avro_metadata(entry, path)
 
 
-def _avro_metadata(entry: JsonValue, path: str) -> Iterator[Finding]:
-    if string(field(entry, "avro_framing")) is None:
+def _avro_metadata(entry: dict[str, JsonValue], path: str) -> Iterator[Finding]:
+    if string(entry.get("avro_framing")) is None:
         yield found("payload_manifest.avro_framing_missing", path)
-    schema = string(field(entry, "writer_schema"))
-    fingerprint = string(field(entry, "writer_schema_fingerprint"))
+    schema = string(entry.get("writer_schema"))
+    fingerprint = string(entry.get("writer_schema_fingerprint"))
     if schema is None or fingerprint is None:
         return
     expected = schema_fingerprint(schema)
@@ -119,41 +119,41 @@ def _avro_metadata(entry: JsonValue, path: str) -> Iterator[Finding]:
         )
 
 
+_VALUE_LABEL = f"crc64-avro:{vocabulary.VALUE_FINGERPRINT}"
+
+
 def schema_fingerprint(schema: str) -> str | None:
     """The label `crc64-avro:<hex>` of a writer schema, or None for a text that is no Avro schema."""
     if schema == vocabulary.VALUE_SCHEMA_TEXT:
-        return f"crc64-avro:{vocabulary.VALUE_FINGERPRINT}"
+        return _VALUE_LABEL
     from dwctl.bundle.avro_schema import crc64_avro
 
     fingerprint = crc64_avro(schema)
     return None if fingerprint is None else f"crc64-avro:{fingerprint}"
 
 
-def _codec_schemas(bundle: JsonValue) -> Iterator[Finding]:
-    avro = field(bundle, "codec_schemas", "avro")
+def _codec_schemas(bundle: BundleView) -> Iterator[Finding]:
+    avro = bundle.section("codec_schemas").get("avro")
     if not is_array(avro):
         return
     path = "codec_schemas.avro.writer_schemas"
-    current = string(field(avro, "current_fingerprint"))
     writer = field(avro, "writer_schemas", vocabulary.VALUE_FINGERPRINT)
-    if current != vocabulary.VALUE_FINGERPRINT or not is_array(writer):
+    if field(avro, "current_fingerprint") != vocabulary.VALUE_FINGERPRINT or not is_array(writer):
         yield found("codec_schemas.value_schema_missing", path)
     elif (
-        field(writer, "schema") != vocabulary.VALUE_SCHEMA_TEXT
-        or field(writer, "fingerprint") != f"crc64-avro:{vocabulary.VALUE_FINGERPRINT}"
+        field(writer, "schema") != vocabulary.VALUE_SCHEMA_TEXT or field(writer, "fingerprint") != _VALUE_LABEL
     ):
         yield found("codec_schemas.value_schema_drift", f"{path}.{vocabulary.VALUE_FINGERPRINT}")
 
 
-def _history_events(bundle: JsonValue) -> Iterator[Finding]:
+def _history_events(bundle: BundleView) -> Iterator[Finding]:
     previous: int | None = None
-    first_seen: dict[str, str | int] = {}
-    for key, event in entries(field(bundle, "history_events")):
-        if not isinstance(event, dict):
-            if not is_array(event):
-                yield found("history_events.entry_invalid", f"history_events[{key}]")
-                continue
-            event = {}
+    first_seen: dict[str, Key] = {}
+    for key, event in entries(bundle.value.get("history_events")):
+        if not is_array(event):
+            yield found("history_events.entry_invalid", f"history_events[{key}]")
+            continue
+        event = as_object(event)
         sequence = integer(event.get("sequence"))
         if sequence is None:
             yield found("history_events.sequence_missing", f"history_events[{key}]")
@@ -181,19 +181,12 @@ def _history_events(bundle: JsonValue) -> Iterator[Finding]:
             )
 
 
-def _commands(bundle: JsonValue) -> Iterator[Finding]:
-    commands = field(bundle, "commands")
-    if not count(commands):
+def _commands(bundle: BundleView) -> Iterator[Finding]:
+    if not bundle.commands:
         return
-    referenced = {
-        field(event, "workflow_command_id")
-        for _, event in entries(field(bundle, "history_events"))
-        if isinstance(field(event, "workflow_command_id"), str)
-    }
-    for key, command in entries(commands):
-        if not is_array(command):
-            continue
-        identity = string(field(command, "id"))
+    referenced = {string(event.get("workflow_command_id")) for _, event in bundle.events}
+    for key, command in bundle.commands:
+        identity = string(command.get("id"))
         if identity is None:
             yield found("commands.id_missing", f"commands[{key}]")
         elif identity not in referenced and _settled(command):
@@ -201,17 +194,16 @@ def _commands(bundle: JsonValue) -> Iterator[Finding]:
                 "commands.history_event_missing",
                 f"commands[{key}]",
                 command_id=identity,
-                status=field(command, "status"),
-                outcome=field(command, "outcome"),
+                status=command.get("status"),
+                outcome=command.get("outcome"),
             )
 
 
-def _settled(command: JsonValue) -> bool:
+def _settled(command: dict[str, JsonValue]) -> bool:
     """Whether a command has had its effect: it has an outcome, or was rejected."""
-    return string(field(command, "outcome")) is not None or field(command, "status") == "rejected"
+    return string(command.get("outcome")) is not None or command.get("status") == "rejected"
 
 
-def _redaction(bundle: JsonValue) -> Iterator[Finding]:
-    redaction = field(bundle, "redaction")
-    if field(redaction, "applied") is True and not count(field(redaction, "paths")):
+def _redaction(bundle: BundleView) -> Iterator[Finding]:
+    if bundle.redaction.get("applied") is True and not count(bundle.redaction.get("paths")):
         yield found("redaction.empty_paths", "redaction.paths")

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field as dataclass_field
 from enum import StrEnum
 from typing import Any
 
-from dwctl.bundle import loose
 from dwctl.bundle.additions import own_findings
 from dwctl.bundle.canonical import Document, JsonValue, decode
 from dwctl.bundle.eligibility import eligibility_findings, run_status
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.integrity import IntegrityReport, check_integrity
 from dwctl.bundle.links import LinkRow, link_rows
+from dwctl.bundle.loose import count, integer, is_array, string, truthy
 from dwctl.bundle.restoration import Restoration, explain_mismatch
 from dwctl.bundle.rows import estimated_rows
 from dwctl.bundle.rules import found
 from dwctl.bundle.structure import structural_findings
+from dwctl.bundle.view import BundleView
 from dwctl.errors import UndecodableDocument
 
 
@@ -127,7 +128,7 @@ def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verd
         decoded = decode(document)
     except UndecodableDocument as error:
         return _unreadable(len(document), found("bundle.unparseable", **_location(error)))
-    if not loose.is_array(decoded.value):
+    if not is_array(decoded.value):
         kind = "null" if decoded.value is None else type(decoded.value).__name__
         return _unreadable(len(document), found("bundle.unparseable", problem=f"the document is a {_JSON_KINDS[kind]}"))
     return _verify_decoded(decoded, options)
@@ -145,10 +146,10 @@ def _unreadable(size: int, finding: Finding) -> Verdict:
 
 
 def _verify_decoded(document: Document, options: VerifyOptions) -> Verdict:
-    bundle = document.value
+    bundle = BundleView(document.value)
     findings = list(structural_findings(bundle))
     own = list(own_findings(bundle, strict=options.strict))
-    own.extend(_on_request(bundle, options))
+    own.extend(_on_request(document.value, options))
     repair = None
     try:
         integrity, complaints = check_integrity(document, options.signing_key)
@@ -159,10 +160,10 @@ def _verify_decoded(document: Document, options: VerifyOptions) -> Verdict:
         reference = ReferenceVerdict(None, (), None, None)
     else:
         findings.extend(complaints)
-        if integrity.checksum_matches is False and isinstance(bundle, dict):
+        if integrity.checksum_matches is False and isinstance(document.value, dict):
             repair = explain_mismatch(document)
         reference = _reference_verdict(bundle, findings, integrity, options)
-    if isinstance(bundle, list) and bundle:
+    if isinstance(document.value, list) and document.value:
         own.insert(0, found("bundle.not_an_object"))
     return Verdict(
         len(document.raw),
@@ -178,7 +179,7 @@ def _verify_decoded(document: Document, options: VerifyOptions) -> Verdict:
 
 
 def _reference_verdict(
-    bundle: JsonValue, findings: list[Finding], integrity: IntegrityReport, options: VerifyOptions
+    bundle: BundleView, findings: list[Finding], integrity: IntegrityReport, options: VerifyOptions
 ) -> ReferenceVerdict:
     severities = {finding.severity for finding in findings}
     status = "failed" if Severity.ERROR in severities else "warning" if Severity.WARNING in severities else "ok"
@@ -204,32 +205,31 @@ def _on_request(bundle: JsonValue, options: VerifyOptions) -> Iterator[Finding]:
         yield from schema_findings(bundle, options.schema)
 
 
-def _bundle_facts(bundle: JsonValue) -> BundleFacts:
+def _bundle_facts(bundle: BundleView) -> BundleFacts:
+    document = bundle.value
     return BundleFacts(
-        loose.string(loose.field(bundle, "schema")),
-        loose.integer(loose.field(bundle, "schema_version")),
-        loose.string(loose.field(bundle, "exported_at")),
-        loose.string(loose.field(bundle, "dedupe_key")),
-        loose.string(loose.field(bundle, "workflow", "run_id")),
-        loose.string(loose.field(bundle, "workflow", "instance_id")),
-        loose.count(loose.field(bundle, "history_events")),
+        string(document.get("schema")),
+        integer(document.get("schema_version")),
+        string(document.get("exported_at")),
+        string(document.get("dedupe_key")),
+        string(bundle.workflow.get("run_id")),
+        string(bundle.workflow.get("instance_id")),
+        count(document.get("history_events")),
     )
 
 
-def _run_facts(bundle: JsonValue) -> RunFacts:
-    workflow = loose.field(bundle, "workflow")
-    number = loose.integer(loose.field(workflow, "run_number"))
+def _run_facts(bundle: BundleView) -> RunFacts:
+    workflow = bundle.workflow
+    number = integer(workflow.get("run_number"))
     return RunFacts(
-        loose.string(loose.field(workflow, "instance_id")),
-        loose.string(loose.field(workflow, "run_id")),
+        string(workflow.get("instance_id")),
+        string(workflow.get("run_id")),
         1 if number is None else number,
-        loose.string(loose.field(workflow, "workflow_type"))
-        or loose.string(loose.field(workflow, "workflow_class"))
-        or "imported-workflow",
-        loose.string(loose.field(workflow, "namespace")),
+        string(workflow.get("workflow_type")) or string(workflow.get("workflow_class")) or "imported-workflow",
+        string(workflow.get("namespace")),
         run_status(bundle),
-        loose.truthy(loose.field(workflow, "is_current_run")),
-        loose.truthy(loose.field(bundle, "history_complete")),
-        loose.string(loose.field(bundle, "dedupe_key")),
-        loose.string(loose.field(workflow, "queue")),
+        truthy(workflow.get("is_current_run")),
+        truthy(bundle.value.get("history_complete")),
+        string(bundle.value.get("dedupe_key")),
+        string(workflow.get("queue")),
     )
