@@ -68,6 +68,17 @@ class DwctlError(Exception):
         self.next_step = next_step
         self.reason = reason
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling between processes: the class and the facts, without the constructor's signature."""
+        return (_restored, (type(self), self.message, self.__dict__))
+
+
+def _restored(kind: type[DwctlError], message: str, facts: dict[str, object]) -> DwctlError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.__dict__.update(facts)
+    return error
+
 
 class AnswerIsNo(DwctlError):
     """The question was answered, and the answer is no."""

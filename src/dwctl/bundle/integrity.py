@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.canonical import Document
@@ -13,8 +13,7 @@ from dwctl.bundle.loose import field, is_array, string
 from dwctl.bundle.rules import found
 
 
-@dataclass(frozen=True, slots=True)
-class IntegrityReport:
+class IntegrityReport(NamedTuple):
     """What a bundle says of its own integrity, and what was recomputed.
 
     Checksums are lower-case hex sha256; `checksum_matches` and `signature_verified` are None where nothing

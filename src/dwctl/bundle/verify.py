@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field as dataclass_field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from dwctl.bundle.additions import own_findings
 from dwctl.bundle.canonical import Document, JsonValue, decode
@@ -42,8 +42,7 @@ class VerifyOptions:
     schema: Mapping[str, Any] | None = dataclass_field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """Who the run is, as the importer reads it; None where the bundle does not say."""
 
     instance_id: str | None
@@ -58,8 +57,7 @@ class RunFacts:
     queue: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BundleFacts:
+class BundleFacts(NamedTuple):
     """What the document says of itself; None where it does not say, or says it in the wrong type."""
 
     schema: str | None = None
@@ -71,8 +69,7 @@ class BundleFacts:
     history_event_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceVerdict:
+class ReferenceVerdict(NamedTuple):
     """What the reference implementation says: the verification's findings, then the importer's rules.
 
     `status` is `ok`, `warning` or `failed`; None where the reference crashes. `errors` and `warnings` are None

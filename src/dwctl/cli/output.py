@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -66,6 +66,28 @@ def print_json(document: Mapping[str, Any]) -> None:
 def print_json_line(item: Mapping[str, Any]) -> None:
     """Print one item of a stream."""
     sys.stdout.write(json.dumps(item, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+
+def print_json_stream(
+    schema: str, key: str, items: Iterable[Mapping[str, Any]], rest: Callable[[], Mapping[str, Any]], **head: Any
+) -> None:
+    """Print one JSON document whose items are written as they come, so that memory stays flat.
+
+    `head` stands before the items; `rest` is asked after the last one.
+    """
+    opening = {"schema": schema, "schema_version": 1, **head}
+    sys.stdout.write("{")
+    for name, value in opening.items():
+        sys.stdout.write(f"{json.dumps(name)}: {json.dumps(value)}, ")
+    sys.stdout.write(f"{json.dumps(key)}: [")
+    separator = "\n"
+    for item in items:
+        sys.stdout.write(separator + json.dumps(item, ensure_ascii=True))
+        separator = ",\n"
+    sys.stdout.write("\n]")
+    for name, value in rest().items():
+        sys.stdout.write(f", {json.dumps(name)}: {json.dumps(value)}")
+    sys.stdout.write("}\n")
 
 
 def say(text: str) -> None:

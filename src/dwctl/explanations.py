@@ -1,0 +1,121 @@
+"""Everything that `dwctl explain` knows: rules and exit codes, under one id each."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from dwctl.bundle.rules import RULES
+from dwctl.errors import ExitCode, NotFound, RequestNotPossible
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One id: what kind of thing it is, who says it, what it means, why it matters, and what to do."""
+
+    id: str
+    kind: str
+    severity: str | None
+    origin: str
+    meaning: str
+    why: str
+    fix: str
+
+    def as_item(self) -> dict[str, str | None]:
+        """The row as JSON."""
+        return asdict(self)
+
+
+_EXIT_CODES = {
+    ExitCode.DONE: ("done", "Everything that was asked for was done, and the answer is yes.", "Nothing to do."),
+    ExitCode.NO: (
+        "no",
+        "The question was answered, and the answer is no: a bundle is refused, a gate failed.",
+        "Read the findings; each names its fix.",
+    ),
+    ExitCode.USAGE: (
+        "usage",
+        "The request cannot be made as it stands: an option, a setting, a file that is not there, nothing to check.",
+        "Read the message, and the command's --help.",
+    ),
+    ExitCode.NETWORK: (
+        "network",
+        "The server was not reached: refused, name not found, TLS, connection lost.",
+        "Check the URL, the network and the certificate; then run the same command again.",
+    ),
+    ExitCode.AUTH: (
+        "auth",
+        "The server did not accept the token, or its role may not do this.",
+        "Give the token of the role that the message names.",
+    ),
+    ExitCode.NOT_FOUND: (
+        "not found",
+        "The namespace, run, worker, queue or id does not exist.",
+        "Check the name; names of namespaces are lower case on the server.",
+    ),
+    ExitCode.SERVER: (
+        "server error",
+        "The server failed, or said that it cannot serve now.",
+        "Look at the server's log; run the same command again when it is ready.",
+    ),
+    ExitCode.TIMEOUT: (
+        "timeout",
+        "No answer came in time. What the server did is unknown until it is asked.",
+        "Run the same command again: it asks first.",
+    ),
+    ExitCode.INCOMPATIBLE: (
+        "incompatible",
+        "The server speaks another version of the contract; nothing was changed.",
+        "Upgrade the side that the message names.",
+    ),
+    ExitCode.PARTLY: (
+        "partly done",
+        "Some items were done and some were not.",
+        "Look at those that were not, then run the same command again: what is done is not done twice.",
+    ),
+    ExitCode.LOCAL_STATE: (
+        "local state",
+        "A local file stands in the way: the ledger is locked, damaged, or belongs to another cutover.",
+        "Wait for the other process, or name the right ledger.",
+    ),
+    ExitCode.INTERRUPTED: (
+        "interrupted",
+        "The command was interrupted; what was in flight was finished or is named.",
+        "Run the same command again: it goes on where it stopped.",
+    ),
+}
+
+
+@cache
+def all_explanations() -> list[Explanation]:
+    """Every row, rules first, in the order of their tables."""
+    rules = [
+        Explanation(rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix)
+        for rule in RULES.values()
+    ]
+    codes = [
+        Explanation(
+            str(int(code)), "exit code", None, "dwctl", f"{word.capitalize()}. {meaning}",
+            "Scripts and CI jobs branch on the exit code.", fix,
+        )
+        for code, (word, meaning, fix) in _EXIT_CODES.items()
+    ]  # fmt: skip
+    return rules + codes
+
+
+def explanation(identifier: str) -> Explanation:
+    """The row of an id; raises `NotFound` with the nearest ids."""
+    if not identifier:
+        raise RequestNotPossible("the id is empty", next_step="See 'dwctl explain' for all ids.")
+    rows = {row.id: row for row in all_explanations()}
+    if identifier in rows:
+        return rows[identifier]
+    near = difflib.get_close_matches(identifier, rows, n=3, cutoff=0.5)
+    near += [name for name in rows if identifier in name and name not in near][:3]
+    suggestion = f"Did you mean {', '.join(near[:4])}? " if near else ""
+    raise NotFound(
+        f"there is no rule, reason or exit code '{identifier}'",
+        next_step=f"{suggestion}'dwctl explain' lists all ids.",
+        reason="unknown_id",
+    )

@@ -1,0 +1,106 @@
+"""The difference of two exports for people: the answer first, an alarm before everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.text import Text
+
+from dwctl.bundle.diff import BundleDiff, DiffVerdict, Side
+from dwctl.bundle.history_diff import Change, FieldDiff
+from dwctl.bundle.timeline import TimelineEntry
+from dwctl.render.console_lines import Cell, columns, heading, line, write_lines
+from dwctl.render.console_show import open_work_row, timeline_row
+from dwctl.render.wording import counted
+
+_ANSWERS = {
+    DiffVerdict.SAME_BYTES: ("green", "The two files are the same, byte for byte."),
+    DiffVerdict.SAME_CONTENT: ("green", "Same content: only the formatting differs."),
+    DiffVerdict.EXPORTED_AGAIN: ("green", "Nothing moved: the run was exported again as it was."),
+    DiffVerdict.ANOTHER_RUN: ("red", "These are not two exports of one run."),
+    DiffVerdict.HISTORY_CHANGED: (
+        "bold red",
+        "ALARM: recorded history was changed. A history only ever grows; import neither bundle.",
+    ),
+    DiffVerdict.MOVED: ("yellow", "The run moved between the two exports."),
+    DiffVerdict.SEAL_CHANGED: ("yellow", "The run did not move, but its checksum or signature is another."),
+    DiffVerdict.CHANGED: ("yellow", "The history is the same, but other parts differ."),
+}
+
+
+def write_diff(files: tuple[str, str], diff: BundleDiff, stream: TextIO) -> None:
+    """Write what moved between two exports; events and work are told, payloads are not."""
+    write_lines(_lines(files, diff), stream)
+
+
+def _lines(files: tuple[str, str], diff: BundleDiff) -> Iterator[Text]:
+    style, answer = _ANSWERS[diff.verdict]
+    yield Text(answer, style=style)
+    yield from _events("Rewritten", "same sequence, another content", diff.rewritten)
+    yield from _events("Lost", "only in the earlier export", diff.lost)
+    yield heading("Exports")
+    yield from columns([("", *_titles(files, diff)), *_sides(diff)])
+    yield from _events("New events", "", diff.added)
+    yield from _work(diff)
+    if diff.fields:
+        yield heading("Fields", "from the earlier to the later export")
+        yield from columns([((row.path, "cyan"), _field(row)) for row in diff.fields])
+    if not diff.payloads_compared:
+        yield heading("Not compared", "the payloads of events: only one of the exports is redacted")
+
+
+def _titles(files: tuple[str, str], diff: BundleDiff) -> list[Cell]:
+    later = {"first": files[0], "second": files[1]}.get(diff.later or "")
+    names = [f"{file} (later)" if file == later else file for file in files]
+    return [(name, "bold") for name in names]
+
+
+def _sides(diff: BundleDiff) -> Iterator[list[Cell]]:
+    rows = [(name, _value(diff.first, name), _value(diff.second, name)) for name in _SHOWN]
+    for name, ours, theirs in rows:
+        style = "" if ours == theirs else "yellow"
+        yield [(name.replace("_", " "), "dim"), (ours, style), (theirs, style)]
+
+
+_SHOWN = (
+    "instance_id",
+    "run_id",
+    "status",
+    "events",
+    "last_history_sequence",
+    "last_progress_at",
+    "exported_at",
+    "dedupe_key",
+)
+
+
+def _value(side: Side, name: str) -> str:
+    value = getattr(side, name)
+    return "not said" if value is None else str(value)
+
+
+def _events(title: str, note: str, entries: tuple[TimelineEntry, ...]) -> Iterator[Text]:
+    if entries:
+        yield heading(title, counted(len(entries), "event") + (f": {note}" if note else ""))
+        yield from columns([timeline_row(entry) for entry in entries])
+
+
+def _work(diff: BundleDiff) -> Iterator[Text]:
+    if not (diff.opened or diff.closed or diff.work_changed):
+        return
+    yield heading("Open work")
+    rows: list[list[Cell]] = [["+", *open_work_row(item)] for item in diff.opened]
+    rows += [["-", *open_work_row(item)] for item in diff.closed]
+    for pair in diff.work_changed:
+        rows += [["~", *open_work_row(pair.before)], ["", *open_work_row(pair.after)]]
+    yield from columns(rows)
+    yield line(("+ opened, - closed, ~ stands differently", "dim"))
+
+
+def _field(row: FieldDiff) -> str:
+    if row.change is Change.NOTATION:
+        return "the same number, written differently (12 and 12.0): see `dwctl bundle repair`"
+    if row.rows_before is None or row.rows_after is None:
+        return row.change.value
+    return f"{row.change.value}, {counted(row.rows_before, 'row')}, then {row.rows_after}"

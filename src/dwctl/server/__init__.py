@@ -1,0 +1,1 @@
+"""The standalone server: how it is reached, asked, and understood (contract/server.md)."""

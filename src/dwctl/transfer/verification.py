@@ -1,0 +1,123 @@
+"""Verifying many bundles, in one process or in several, in the order in which they were named."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from dwctl.bundle.findings import Finding, Severity
+from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
+from dwctl.errors import ExitCode, UnreadableInput
+from dwctl.transfer.sources import MAX_BUNDLE_SIZE, STDIN, read_bundle
+
+WORTH_A_PROCESS = 16 << 20
+"""Bytes of bundles from which a second process earns its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileVerdict:
+    """A file and what came of it: a verdict on its content, or why it could not be read.
+
+    `foreseen` is what the bundles before it in a set foretell; empty where nobody looked at the set.
+    """
+
+    file: str
+    verdict: Verdict | None = None
+    problem: UnreadableInput | None = None
+    foreseen: tuple[Finding, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict's outcome, or a worse one where the set foretells it; `unreadable` without a verdict."""
+        alone = Outcome.UNREADABLE if self.verdict is None else self.verdict.outcome
+        if any(finding.severity is Severity.ERROR for finding in self.foreseen):
+            return Outcome.REFUSED
+        return Outcome.WARNING if self.foreseen and alone is Outcome.OK else alone
+
+    @property
+    def findings(self) -> Iterator[Finding]:
+        """Everything found in the bundle, then what the set foretells."""
+        if self.verdict is not None:
+            yield from self.verdict.findings
+        yield from self.foreseen
+
+
+def verify_file(file: str, options: VerifyOptions, limit: int = MAX_BUNDLE_SIZE) -> FileVerdict:
+    """Read and judge one file; never raises for what is wrong with it."""
+    try:
+        content = read_bundle(file, limit)
+    except UnreadableInput as problem:
+        return FileVerdict(file, problem=problem)
+    return FileVerdict(file, verify_bundle(content, options))
+
+
+def verify_files(
+    files: Sequence[str], options: VerifyOptions, *, jobs: int | None = None, limit: int = MAX_BUNDLE_SIZE
+) -> Iterator[FileVerdict]:
+    """Judge files one after the other, or `jobs` at a time; yields in the order of the files.
+
+    Without `jobs` it takes as many processes as this one may use, or one where there is little to do.
+    """
+    if jobs is None:
+        jobs = processes_for(files)
+    if jobs < 2 or len(files) < 2 or STDIN in files:
+        yield from (verify_file(file, options, limit) for file in files)
+        return
+    # A forked child needs no import of its own; other systems start a fresh interpreter.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    chunk = max(1, min(8, len(files) // (jobs * 8)))
+    with context.Pool(min(jobs, len(files)), initializer=_leave_interrupts_to_the_parent) as pool:
+        yield from pool.imap(partial(verify_file, options=options, limit=limit), files, chunksize=chunk)
+
+
+def processes_for(files: Sequence[str]) -> int:
+    """How many processes are worth their start for these files."""
+    size = 0
+    for file in files:
+        try:
+            size += Path(file).stat().st_size
+        except (OSError, ValueError):
+            continue
+        if size >= WORTH_A_PROCESS:
+            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many files came out how, counted as they come."""
+
+    ok: int = 0
+    warning: int = 0
+    refused: int = 0
+    unreadable: int = 0
+    missing: int = 0
+
+    def add(self, judged: FileVerdict) -> None:
+        """Count one file; one that could not be read at all counts as missing, apart from what is no JSON."""
+        if judged.problem is not None:
+            self.missing += 1
+        else:
+            setattr(self, judged.outcome.value, getattr(self, judged.outcome.value) + 1)
+
+    @property
+    def total(self) -> int:
+        """All files."""
+        return self.ok + self.warning + self.refused + self.unreadable + self.missing
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 if a bundle is refused or no bundle at all, 2 if only files could not be read, else 0."""
+        if self.refused or self.unreadable:
+            return ExitCode.NO
+        return ExitCode.USAGE if self.missing else ExitCode.DONE
