@@ -44,9 +44,7 @@ def _objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def _numbered_objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Objects with the keys 0..n-1 in any order, which PHP may hold as lists."""
     keys = st.integers(1, 13).flatmap(lambda count: st.permutations(range(count)))
-    return st.builds(
-        lambda order, item: "{" + ",".join(f'"{key}":{item}' for key in order) + "}", keys, inner
-    )
+    return st.builds(lambda order, item: "{" + ",".join(f'"{key}":{item}' for key in order) + "}", keys, inner)
 
 
 valid_texts: st.SearchStrategy[str] = st.recursive(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHARED
 
+from conftest import SHARED
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.verify import VerifyOptions, verify_bundle
 

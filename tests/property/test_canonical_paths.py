@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from json_texts import documents
 
 from dwctl.bundle import canonical
 from dwctl.errors import UndecodableDocument
+from json_texts import documents
 
 _PHP = Path(__file__).parents[1] / "php" / "canonical.php"
 

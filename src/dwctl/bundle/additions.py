@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.canonical import JsonValue, php_text
-from dwctl.bundle.envelopes import external_references
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.loose import count, entries, is_array, string, truthy
+from dwctl.bundle.payload_sites import external_references
 from dwctl.bundle.rules import found
 from dwctl.bundle.view import BundleView, Key
 
@@ -19,12 +19,16 @@ MEMO_VALUE_LIMIT = 10240
 """Bytes of JSON that one memo value may have in the server's database."""
 
 
-def own_findings(bundle: BundleView, *, strict: bool) -> Iterator[Finding]:
-    """Yield the findings of dwctl's own rules; `strict` makes class names as type keys an error."""
+def own_findings(bundle: BundleView, *, strict: bool, refers_outside: bool = True) -> Iterator[Finding]:
+    """Yield the findings of dwctl's own rules; `strict` makes class names as type keys an error.
+
+    `refers_outside` is False where the document is known to have no `external_storage` anywhere.
+    """
     yield from _redacted(bundle)
     yield from _dropped_rows(bundle)
     yield from _class_names(bundle, Severity.ERROR if strict else Severity.WARNING)
-    yield from _external_storage(bundle)
+    if refers_outside:
+        yield from _external_storage(bundle)
     yield from _duplicate_ids(bundle)
     yield from _unreadable_times(bundle)
     yield from _oversized_memo(bundle)
@@ -75,8 +79,8 @@ def _is_class_name(type_key: JsonValue, class_name: JsonValue) -> bool:
 
 
 def _external_storage(bundle: BundleView) -> Iterator[Finding]:
-    for path, scheme in external_references(bundle):
-        yield found("payloads.external_storage", path, uri_scheme=scheme)
+    for path, scheme, uri in external_references(bundle.value):
+        yield found("payloads.external_storage", path, uri_scheme=scheme, uri=uri)
 
 
 def _duplicate_ids(bundle: BundleView) -> Iterator[Finding]:

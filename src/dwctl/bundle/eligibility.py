@@ -6,15 +6,21 @@ from collections.abc import Iterator
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.canonical import JsonValue
-from dwctl.bundle.envelopes import EVENT_PAYLOADS, ROW_PAYLOADS
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.integrity import IntegrityReport
 from dwctl.bundle.loose import entries, is_array, string, truthy
 from dwctl.bundle.rules import found
 from dwctl.bundle.view import BundleView, Key, as_object, rows
 
-# The payload fields of an event whose codec the importer checks; memo and search attribute events hold keys
-# of the user's choosing and are not looked at.
+# The fields whose codec the importer checks. Memo and search attribute events hold keys of the user's choosing
+# and are not looked at.
+_ROW_PAYLOADS = (
+    ("commands", ("payload",)),
+    ("signals", ("arguments",)),
+    ("updates", ("arguments", "result")),
+    ("activities", ("arguments", "result")),
+)
+_EVENT_PAYLOADS = ("arguments", "result", "output", "value")
 _UNCHECKED_EVENTS = frozenset({"MemoUpserted", "SearchAttributesUpserted"})
 
 
@@ -74,14 +80,14 @@ def _declared_codecs(bundle: BundleView) -> Iterator[tuple[str, JsonValue]]:
         payload = as_object(bundle.payloads.get(name))
         yield f"payloads.{name}.codec", payload.get("codec")
         yield from _envelope_codecs(f"payloads.{name}.data", payload.get("data"))
-    for section, fields in ROW_PAYLOADS:
+    for section, fields in _ROW_PAYLOADS:
         for key, row in getattr(bundle, section):
             yield from _row_codecs(row, section, key, fields)
     for key, event in bundle.events:
-        payload = event.get("payload")
-        if isinstance(payload, dict) and event.get("type") not in _UNCHECKED_EVENTS:
-            yield from _row_codecs(payload, "history_events", f"{key}.payload", EVENT_PAYLOADS)
-            exception = payload.get("exception")
+        if string(event.get("type")) not in _UNCHECKED_EVENTS:
+            event_payload = as_object(event.get("payload"))
+            yield from _row_codecs(event_payload, "history_events", f"{key}.payload", _EVENT_PAYLOADS)
+            exception = event_payload.get("exception")
             if isinstance(exception, dict):
                 path = f"history_events.{key}.payload.exception"
                 yield f"{path}.details_payload_codec", exception.get("details_payload_codec")

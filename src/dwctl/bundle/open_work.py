@@ -14,7 +14,7 @@ from dwctl.bundle.loose import entries, field, is_array, string
 class OpenItem:
     """One piece of open work. `due_at` is when it becomes ready, fires or runs out, where the bundle says so.
 
-    The lease is set where a worker holds the item: such a bundle is refused by the importer.
+    `held` is whether a worker has it, a leased task or a running attempt: the importer refuses such a bundle.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class OpenItem:
     status: str | None
     name: str | None
     due_at: str | None
+    held: bool
     lease_owner: str | None
     lease_expires_at: str | None
     path: str
@@ -59,6 +60,7 @@ def _open_items(bundle: JsonValue, kind: _Kind) -> Iterator[OpenItem]:
             status=status,
             name=kind.name(row),
             due_at=string(field(row, kind.due)) if kind.due else None,
+            held=holder is not None,
             lease_owner=string(field(holder, "lease_owner")),
             lease_expires_at=string(field(holder, "lease_expires_at")),
             path=".".join((*kind.section, str(key))),

@@ -243,7 +243,7 @@ _ROWS = (
         "integrity.checksum_mismatch", _ERROR, _REFERENCE,
         "The content of the bundle is not what its checksum was made from.",
         "The file was edited, damaged, or written by a command that changes what it hashed.",
-        "Try `dwctl bundle repair IN OUT`: it restores what the checksum proves. Otherwise export the run again.",
+        "Where a cause is proven, `dwctl bundle repair IN OUT` restores the bundle; otherwise export the run again.",
     ),
     Rule(
         "integrity.signature_algorithm_unsupported", _ERROR, _REFERENCE,
@@ -435,7 +435,7 @@ _ROWS = (
         "set.link_shared", _ERROR, _TARGET,
         "Another bundle of the set has the same link row: a chain member, or a parent and its child.",
         "The link is unique on the server: after a clean dry run, the second import fails with target.write_failed.",
-        "Import the other bundle first; for this one the transfer's --resolve-links leaves out the shared link.",
+        "Import one of the two, and let the other run finish in the embedded application.",
     ),
     Rule(
         "set.instance_in_two_namespaces", _ERROR, _TARGET,
@@ -458,7 +458,7 @@ _ROWS = (
     ),
     Rule(
         "payloads.not_portable", _WARNING, _GUIDE,
-        "A payload holds a value that not every language reads: bytes, or a number that is not finite.",
+        "A payload holds bytes, which not every language reads.",
         "Phase F of the guide: arrays, objects, strings, numbers, booleans and nulls.",
         "Make sure that the workers of this type can read it, or keep the type on PHP workers.",
     ),

@@ -114,9 +114,7 @@ def _avro_metadata(entry: dict[str, JsonValue], path: str) -> Iterator[Finding]:
         return
     expected = schema_fingerprint(schema)
     if fingerprint != expected:
-        yield found(
-            "payload_manifest.writer_schema_fingerprint_mismatch", path, expected=expected, found=fingerprint
-        )
+        yield found("payload_manifest.writer_schema_fingerprint_mismatch", path, expected=expected, found=fingerprint)
 
 
 _VALUE_LABEL = f"crc64-avro:{vocabulary.VALUE_FINGERPRINT}"
@@ -140,9 +138,7 @@ def _codec_schemas(bundle: BundleView) -> Iterator[Finding]:
     writer = field(avro, "writer_schemas", vocabulary.VALUE_FINGERPRINT)
     if field(avro, "current_fingerprint") != vocabulary.VALUE_FINGERPRINT or not is_array(writer):
         yield found("codec_schemas.value_schema_missing", path)
-    elif (
-        field(writer, "schema") != vocabulary.VALUE_SCHEMA_TEXT or field(writer, "fingerprint") != _VALUE_LABEL
-    ):
+    elif field(writer, "schema") != vocabulary.VALUE_SCHEMA_TEXT or field(writer, "fingerprint") != _VALUE_LABEL:
         yield found("codec_schemas.value_schema_drift", f"{path}.{vocabulary.VALUE_FINGERPRINT}")
 
 

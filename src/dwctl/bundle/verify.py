@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -82,6 +83,10 @@ class ReferenceVerdict(NamedTuple):
     warnings: tuple[Finding, ...] | None
 
 
+_NOTHING_CHECKED = IntegrityReport()
+_NOTHING_SAID = BundleFacts()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The whole verdict on one document. `size` is in bytes; `rows` counts what an import would write."""
@@ -89,8 +94,8 @@ class Verdict:
     size: int
     reference: ReferenceVerdict
     own: tuple[Finding, ...]
-    integrity: IntegrityReport = IntegrityReport()
-    bundle: BundleFacts = BundleFacts()
+    integrity: IntegrityReport = _NOTHING_CHECKED
+    bundle: BundleFacts = _NOTHING_SAID
     run: RunFacts | None = None
     rows: Mapping[str, int] = dataclass_field(default_factory=dict)
     links: tuple[LinkRow, ...] = ()
@@ -124,7 +129,7 @@ def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verd
     try:
         decoded = decode(document)
     except UndecodableDocument as error:
-        return _unreadable(len(document), found("bundle.unparseable", **_location(error)))
+        return _unreadable(len(document), _undecodable(error))
     if not is_array(decoded.value):
         kind = "null" if decoded.value is None else type(decoded.value).__name__
         return _unreadable(len(document), found("bundle.unparseable", problem=f"the document is a {_JSON_KINDS[kind]}"))
@@ -134,8 +139,8 @@ def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verd
 _JSON_KINDS = {"null": "null", "bool": "boolean", "int": "number", "float": "number", "str": "string"}
 
 
-def _location(error: UndecodableDocument) -> dict[str, object]:
-    return {"problem": error.message, "line": error.line, "column": error.column, "reason": error.reason}
+def _undecodable(error: UndecodableDocument) -> Finding:
+    return found("bundle.unparseable", problem=error.message, line=error.line, column=error.column, reason=error.reason)
 
 
 def _unreadable(size: int, finding: Finding) -> Verdict:
@@ -145,7 +150,8 @@ def _unreadable(size: int, finding: Finding) -> Verdict:
 def _verify_decoded(document: Document, options: VerifyOptions) -> Verdict:
     bundle = BundleView(document.value)
     findings = list(structural_findings(bundle))
-    own = list(own_findings(bundle, strict=options.strict))
+    refers_outside = document.sealed_text is None or b'"external_storage"' in document.sealed_text
+    own = list(own_findings(bundle, strict=options.strict, refers_outside=refers_outside))
     own.extend(_on_request(document.value, options))
     repair = None
     try:
@@ -180,9 +186,7 @@ def _reference_verdict(
 ) -> ReferenceVerdict:
     severities = {finding.severity for finding in findings}
     status = "failed" if Severity.ERROR in severities else "warning" if Severity.WARNING in severities else "ok"
-    eligibility = list(
-        eligibility_findings(bundle, status, integrity, require_signature=options.require_signature)
-    )
+    eligibility = list(eligibility_findings(bundle, status, integrity, require_signature=options.require_signature))
     return ReferenceVerdict(
         status,
         tuple(findings),

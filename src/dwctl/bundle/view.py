@@ -50,6 +50,4 @@ def as_object(value: JsonValue) -> dict[str, JsonValue]:
 
 def rows(value: JsonValue) -> list[Row]:
     """The rows of a section that should be a list of objects."""
-    return [
-        (key, row if isinstance(row, dict) else {}) for key, row in entries(value) if isinstance(row, (dict, list))
-    ]
+    return [(key, row if isinstance(row, dict) else {}) for key, row in entries(value) if isinstance(row, (dict, list))]

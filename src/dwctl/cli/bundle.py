@@ -22,9 +22,7 @@ from dwctl.cli.bundle_options import (
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json_line, print_json_stream, say
 from dwctl.errors import DwctlError, ExitCode
 
-app = typer.Typer(
-    help="Look at export bundles offline: verify, show, decode, compare, repair.", no_args_is_help=True
-)
+app = typer.Typer(help="Look at export bundles offline: verify, show, decode, compare, repair.", no_args_is_help=True)
 
 
 @app.command()
@@ -83,7 +81,7 @@ def verify(
     from dwctl.render.json_verdicts import SCHEMA, verdict_item, verdict_summary
 
     tally = Tally()
-    items = (verdict_item(one) for one in judged if tally.add(one) is None)
+    items = (verdict_item(one) for one in tally.counting(judged))
     if wanted is Format.JSONL:
         for item in items:
             print_json_line(item)

@@ -33,7 +33,9 @@ StrictOption = Annotated[
 ]
 MaxSizeOption = Annotated[
     str | None,
-    typer.Option("--max-bundle-size", help="Refuse larger files before decoding: 64M, 1G. [default: 64M]", metavar="SIZE"),
+    typer.Option(
+        "--max-bundle-size", help="Refuse larger files before decoding: 64M, 1G. [default: 64M]", metavar="SIZE"
+    ),
 ]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", "-j", min=1, help="Processes to verify with. [default: as many as pay]")

@@ -85,7 +85,7 @@ def history_import(
     from dwctl.render.json_verdicts import verdict_summary
 
     tally = Tally()
-    items = (dry_run_item(one, folded) for one in judged if tally.add(one) is None)
+    items = (dry_run_item(one, folded) for one in tally.counting(judged))
     if wanted is Format.JSONL:
         for item in items:
             print_json_line(item)

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         return _usage_error(error)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.NO
-    except Exception as error:  # noqa: BLE001 - the boundary: nothing may pass it
+    except Exception as error:
         return _unexpected(error)
     return int(result or 0)
 
@@ -64,9 +64,7 @@ def _usage_error(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(message + "\n")
         return ExitCode.USAGE
-    output.report_error(
-        RequestNotPossible(message.rstrip("."), next_step=f"See '{command} --help'.", reason="usage")
-    )
+    output.report_error(RequestNotPossible(message.rstrip("."), next_step=f"See '{command} --help'.", reason="usage"))
     return ExitCode.USAGE
 
 

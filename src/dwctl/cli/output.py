@@ -44,7 +44,7 @@ current = Invocation()
 
 def begin(arguments: Sequence[str]) -> None:
     """Note what was asked for before it is parsed, so that even a usage error comes in the format wanted."""
-    global current  # noqa: PLW0603 - one invocation a process
+    global current
     words = [word for word in arguments if not word.startswith("-")]
     current = Invocation(command=" ".join(words[:2]))
     text = " ".join(arguments)

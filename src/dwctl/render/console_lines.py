@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import TextIO
 
 from rich.text import Text
@@ -37,9 +38,7 @@ def line(*cells: Cell) -> Text:
 def columns(rows: Sequence[Sequence[Cell]]) -> list[Text]:
     """Lines of a block with their cells one below the other."""
     cells = [[_text(cell) for cell in row] for row in rows]
-    widths = [
-        max((row[at].cell_len for row in cells if at < len(row)), default=0) for at in range(_most(cells))
-    ]
+    widths = [max(cell.cell_len for cell in column) for column in zip_longest(*cells, fillvalue=Text())]
     return [Text(INDENT).append_text(_joined(_padded(row, widths))) for row in cells]
 
 
@@ -51,10 +50,6 @@ def fields(rows: Iterable[tuple[str, Cell]]) -> list[Text]:
 def _text(cell: Cell) -> Text:
     content, style = (cell, "") if isinstance(cell, str) else cell
     return Text(one_line(content), style=style)
-
-
-def _most(rows: Sequence[Sequence[Text]]) -> int:
-    return max((len(row) for row in rows), default=0)
 
 
 def _padded(row: Sequence[Text], widths: Sequence[int]) -> list[Text]:

@@ -11,11 +11,11 @@ from dwctl.bundle.open_work import OpenItem
 from dwctl.bundle.summary import BundleSummary, CodecUse, Identity, State
 from dwctl.bundle.timeline import TimelineEntry
 from dwctl.render.console_lines import Cell, columns, fields, heading, line, write_lines
+from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
 
 _PROBLEMS_SHOWN = 5
 _PATHS_SHOWN = 3
-_HELD = ("leased", "running")  # a bundle with such work is refused
 _UNKNOWN = ("not said", "yellow")
 
 
@@ -25,7 +25,7 @@ def write_summary(file: str, summary: BundleSummary, stream: TextIO) -> None:
 
 
 def _lines(file: str, summary: BundleSummary) -> Iterator[Text]:
-    yield Text.assemble((file, "bold"), f"  {size(summary.size)}")
+    yield Text.assemble((one_line(file), "bold"), f"  {size(summary.size)}")
     yield heading("Run")
     yield from fields(_identity(summary.identity))
     yield heading("State")
@@ -36,7 +36,7 @@ def _lines(file: str, summary: BundleSummary) -> Iterator[Text]:
     yield from fields(_seal(summary))
     yield heading("Timeline", counted(len(summary.timeline), "event"))
     yield from columns([timeline_row(entry) for entry in summary.timeline])
-    yield heading("Open work", "" if summary.open_work else "none")
+    yield heading("Open work", _open_work_note(summary))
     yield from columns([open_work_row(item) for item in summary.open_work])
     yield from _left_behind(summary)
     yield from _damage(summary)
@@ -74,13 +74,18 @@ def _state(state: State) -> list[tuple[str, Cell]]:
     length = "size unknown" if state.history_bytes is None else size(state.history_bytes)
     complete = {True: "complete", False: "not complete", None: "complete or not is not said"}
     last = "not said" if state.last_history_sequence is None else str(state.last_history_sequence)
-    history = f"{counted(state.events, 'event')}, last sequence {last}, {length}, {complete[state.history_complete]}"
+    parts = (
+        counted(state.events, "event"),
+        f"last sequence {last}",
+        length,
+        complete[state.history_complete],
+    )
     return [
         ("status", f"{state.status}{closed}" if state.status else _UNKNOWN),
         ("started at", state.started_at or _UNKNOWN),
         ("closed at", state.closed_at or ""),
         ("last progress", state.last_progress_at or _UNKNOWN),
-        ("history", history),
+        ("history", ", ".join(parts)),
     ]
 
 
@@ -125,18 +130,24 @@ def timeline_row(entry: TimelineEntry) -> list[Cell]:
     ]
 
 
+def _open_work_note(summary: BundleSummary) -> str:
+    held = sum(item.held for item in summary.open_work)
+    if held:
+        return f"{held} of {len(summary.open_work)} held by a worker: the importer refuses the bundle"
+    return "" if summary.open_work else "none"
+
+
 def open_work_row(item: OpenItem) -> list[Cell]:
     """One piece of open work as cells: kind, name, status, when it is due and who holds it."""
-    held = item.lease_owner or item.lease_expires_at
-    due = f"due {item.due_at}" if item.due_at else ""
-    lease = f"leased by {item.lease_owner or '?'} until {item.lease_expires_at or '?'}"
-    style = "red" if item.status in _HELD else "yellow" if item.status is None else ""
-    status = (item.status or "no status", style)
-    return [item.kind, item.name or "-", status, (lease, "red") if held else due, (item.path, "dim")]
+    due: Cell = f"due {item.due_at}" if item.due_at else ""
+    if item.held:
+        due = (f"leased by {item.lease_owner or '?'} until {item.lease_expires_at or '?'}", "red")
+    style = "red" if item.held else "yellow" if item.status is None else ""
+    return [item.kind, item.name or "-", (item.status or "no status", style), due, (item.path, "dim")]
 
 
 def _left_behind(summary: BundleSummary) -> Iterator[Text]:
-    yield heading("Will not travel", "" if summary.left_behind else "nothing that is known of")
+    yield heading("Will not travel", "" if summary.left_behind else "nothing known")
     for row in summary.left_behind:
         yield line((row.what, "yellow"), row.meaning)
         shown = row.paths[:_PATHS_SHOWN]

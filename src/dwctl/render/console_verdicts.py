@@ -116,7 +116,9 @@ def _details(judged: FileVerdict) -> Iterator[Text]:
         yield from finding_lines(finding, with_fix=finding.rule not in explained)
         explained.add(finding.rule)
     if len(findings) > MOST_FINDINGS:
-        yield Text(f"  … and {counted(len(findings) - MOST_FINDINGS, 'more finding')} (all of them: --json)", style="dim")
+        yield Text(
+            f"  … and {counted(len(findings) - MOST_FINDINGS, 'more finding')} (all of them: --json)", style="dim"
+        )
     if judged.verdict.repair is not None:
         yield from _repair_lines(judged.file, judged.verdict.repair)
 

@@ -14,7 +14,7 @@ def message(finding: Finding) -> str:
         if not (value is None and name in {"line", "column", "reason"})
     )
     meaning = RULES[finding.rule].meaning
-    return f"{meaning} ({facts})" if facts else meaning
+    return f"{meaning.removesuffix('.')} ({facts})." if facts else meaning
 
 
 def size(count: int) -> str:

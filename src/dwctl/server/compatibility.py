@@ -24,7 +24,7 @@ DEFAULT_MAX_PAYLOAD_BYTES: Final = 2_097_152
 
 
 class Fit(StrEnum):
-    """How a requirement stands. `ABSENT` is an import capability that the server does not have."""
+    """How a requirement stands."""
 
     OK = "ok"
     WARNING = "warning"
@@ -68,7 +68,7 @@ class Need(StrEnum):
 
 
 def assess(info: ClusterInfo, *needs: Need) -> Compatibility:
-    """Compare cluster info with what dwctl speaks. What is not in `needs` is a warning where it does not fit."""
+    """Compare cluster info with what dwctl speaks; what is not in `needs` is at most a warning."""
     protocol = negotiate(info.worker_protocol_version)
     return Compatibility(
         info=info,
@@ -79,19 +79,15 @@ def assess(info: ClusterInfo, *needs: Need) -> Compatibility:
 
 
 def require(info: ClusterInfo, *needs: Need) -> Compatibility:
-    """The same, for use before the first change. Raises IncompatibleServer with both versions and the next step."""
+    """The same, before the first change. Raises IncompatibleServer with both versions and the next step."""
     result = assess(info, *needs)
-    failed = [requirement for requirement in result.requirements if requirement.fit is Fit.FAILED]
-    if failed:
-        first = failed[0]
+    for first in (row for row in result.requirements if row.fit is Fit.FAILED):
         raise IncompatibleServer(
             f"dwctl {__version__} and server {info.version or 'of unknown version'} do not fit: {first.id}: "
             f"needed is {first.needed}, the server has {first.found}",
             where=info.server_id,
             next_step=first.next_step,
-            reason="embedded_v2_import_unavailable"
-            if first.id == "embedded_v2_import"
-            else "incompatible_server",
+            reason=_REASONS.get(first.id, "incompatible_server"),
         )
     return result
 
@@ -114,6 +110,7 @@ def _version(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
+_REASONS = {"embedded_v2_import": "embedded_v2_import_unavailable"}
 _UPGRADE = "Upgrade the older side: a server with this contract, or a dwctl that speaks the server's."
 
 
@@ -143,7 +140,7 @@ def _import(info: ClusterInfo, needs: tuple[Need, ...]) -> Requirement:
 
 
 def _codec(info: ClusterInfo, needs: tuple[Need, ...]) -> Requirement:
-    missing = Fit.FAILED if Need.IMPORT in needs else Fit.WARNING
+    missing = Fit.FAILED if Need.IMPORT in needs and info.payload_codecs else Fit.WARNING
     return Requirement(
         "payload_codecs",
         Fit.OK if "avro" in info.payload_codecs else missing,

@@ -19,7 +19,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """Both probes; one that failed is None, with its error. `ready` decides, since health only means a database."""
+    """Both probes; one that failed is None, with its error. `ready` decides: health only means a database."""
 
     health: Probe | None
     ready: Probe | None

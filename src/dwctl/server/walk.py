@@ -46,7 +46,7 @@ def walk_runs(fetch: Callable[[str | None], Page], *, limit: int | None = None) 
 def _walk_once(
     fetch: Callable[[str | None], Page], found: dict[str, RunRow], limit: int | None
 ) -> tuple[bool, int]:
-    """One way through the list, adding to `found`: whether no row can have been missed, and how many requests."""
+    """Once through the list, adding to `found`: whether no row can be missing, and how many requests."""
     token: str | None = None
     tokens: set[str] = set()
     asked, passed, settled = 0, 0, True

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,6 +102,12 @@ class Tally:
     refused: int = 0
     unreadable: int = 0
     missing: int = 0
+
+    def counting(self, judged: Iterable[FileVerdict]) -> Iterator[FileVerdict]:
+        """Yield the files and count them as they pass."""
+        for one in judged:
+            self.add(one)
+            yield one
 
     def add(self, judged: FileVerdict) -> None:
         """Count one file; one that could not be read at all counts as missing, apart from what is no JSON."""
