@@ -1,0 +1,1 @@
+"""`make bench`: speed, memory and start-up, each as a ratio of two things measured in one run."""

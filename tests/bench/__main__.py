@@ -1,0 +1,78 @@
+"""Run the measurements (all, or those whose name holds a word given) and hold them against their targets."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import memory, speed, startup
+from .bundles import CORPUS, measured_bundles
+from .measurement import Measurement, NotMeasurableError, Reading, Workplace
+
+MEASUREMENTS = [
+    Measurement("verify: all bundles, decode+hash = 1", 0.45, True, speed.verify_all, wish=0.60),
+    Measurement("verify: files < 300 kB, decode+hash = 1", 0.35, True, speed.verify_small, wish=0.60),
+    Measurement("verify: two processes, one = 1", 1.7, True, speed.two_processes),
+    Measurement("memory: one bundle > 1 MB, its size = 1", 12.0, False, memory.one_large_bundle),
+    Measurement("memory: 10,000 bundles as lines, 1,000 = 1", 1.15, False, memory.a_folder_as_lines),
+    Measurement("memory: 10,000 bundles as a table, 1,000 = 1", 1.15, False, memory.a_folder_as_table),
+    Measurement("start: --version, python -c pass = 1", 10.0, False, startup.version),
+    Measurement("start: --help, python -c pass = 1", 20.0, False, startup.help_text),
+    Measurement("start: dry run of 145 kB, python -c pass = 1", 25.0, False, startup.dry_run),
+]
+"""Every measurement with its target. A row more is a measurement more."""
+
+ROW = "{:<46} {:>7} {:>7} {:>8}  {:<7} {}"
+
+
+def main(words: list[str]) -> int:
+    """Measure, print a line for each, and return 1 if a target was missed or could not be measured."""
+    chosen = [one for one in MEASUREMENTS if not words or any(word in one.name for word in words)]
+    if not chosen:
+        print(f"no measurement has one of these words in its name: {' '.join(words)}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="dwctl-bench-") as folder:
+        python = Path(sys.executable)
+        place = Workplace(measured_bundles(), Path(folder), python, python.with_name("dwctl"))
+        data = "the recorded corpus" if CORPUS.is_dir() else "the examples (the recorded corpus is not here)"
+        print(f"Python {platform.python_version()}; {len(place.bundles)} bundles of {data}\n")
+        print(ROW.format("measured", "median", "best", "target", "verdict", "on"))
+        met = [_show(one, place) for one in chosen]
+    print(f"\n{sum(met)} of {len(met)} targets met")
+    return 0 if all(met) else 1
+
+
+def _show(one: Measurement, place: Workplace) -> bool:
+    target = f"{'>=' if one.at_least else '<='} {one.target:g}"
+    try:
+        reading = one.measure(place)
+    except NotMeasurableError as reason:
+        print(ROW.format(one.name, "-", "-", target, "unknown", reason), flush=True)
+        return False
+    except subprocess.CalledProcessError as error:
+        said = (
+            error.stderr or ""
+        ).strip() or f"exit code {error.returncode}: {' '.join(map(str, error.cmd))}"
+        print(ROW.format(one.name, "-", "-", target, "FAILED", said), flush=True)
+        return False
+    met = one.is_met(reading.value)
+    best = f"{one.best(reading.rounds):.2f}"
+    about = reading.about + _wish(one, reading)
+    print(
+        ROW.format(one.name, f"{reading.value:.2f}", best, target, "met" if met else "MISSED", about),
+        flush=True,
+    )
+    return met
+
+
+def _wish(one: Measurement, reading: Reading) -> str:
+    if one.wish is None:
+        return ""
+    return f"; the wish of {one.wish:g} is {'met' if reading.value >= one.wish else 'not met'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
