@@ -27,9 +27,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
         "namespace": Key((str,), "a string", "the namespace that the cutover moves runs into"),
         "tls_verify": Key((bool,), "true or false", "whether the server's certificate is verified"),
         "ca_file": Key((str,), "a string", "PEM file of the authority that signed the server's certificate"),
-        "timeout": Key(
-            (int, float, str), 'seconds or a duration such as "30s"', "how long one answer may take"
-        ),
+        "timeout": Key((int, float, str), 'seconds or a duration such as "30s"', "how long one answer may take"),
         "auth": Key((str,), "a string", "how calls are authenticated: token, signature or none"),
         "token_env": Key((str,), "a string", "name of the variable that holds the general token"),
         "admin_token_env": Key((str,), "a string", "name of the variable that holds the admin token"),
@@ -108,9 +106,7 @@ def _check_table(path: Path, name: str, table: object) -> None:
         if isinstance(value, list):
             right = right and bool(value) and all(isinstance(word, str) and word for word in value)
         if not right:
-            raise _mistake(
-                path, f"`{key}` must be {known.expected}", f"It is the {known.meaning}.", where=where
-            )
+            raise _mistake(path, f"`{key}` must be {known.expected}", f"It is the {known.meaning}.", where=where)
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

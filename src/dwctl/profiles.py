@@ -135,9 +135,7 @@ def _token_source(name: str, entry: object, path: Path) -> TokenSource | None:
     kind = entry.get("type") if isinstance(entry, dict) else None
     value = entry.get("value") if isinstance(entry, dict) else None
     if kind not in ("env", "literal") or not isinstance(value, str) or not value:
-        raise _malformed(
-            path, f"`token_source` of profile '{name}' must have a type, env or literal, and a value"
-        )
+        raise _malformed(path, f"`token_source` of profile '{name}' must have a type, env or literal, and a value")
     return TokenSource(kind, value)
 
 

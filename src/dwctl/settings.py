@@ -99,9 +99,7 @@ class Settings:
             yield f"{role} token", self.token(role)
 
 
-def load_settings(
-    flags: Flags, environ: Mapping[str, str], *, folder: Path, windows: bool = False
-) -> Settings:
+def load_settings(flags: Flags, environ: Mapping[str, str], *, folder: Path, windows: bool = False) -> Settings:
     """Resolve every setting. `folder` is where `cutover.toml` may stand.
 
     Raises RequestNotPossible for an unknown profile, an unusable file, or a value that cannot be right.

@@ -53,9 +53,7 @@ def _show(one: Measurement, place: Workplace) -> bool:
         print(ROW.format(one.name, "-", "-", target, "unknown", reason), flush=True)
         return False
     except subprocess.CalledProcessError as error:
-        said = (
-            error.stderr or ""
-        ).strip() or f"exit code {error.returncode}: {' '.join(map(str, error.cmd))}"
+        said = (error.stderr or "").strip() or f"exit code {error.returncode}: {' '.join(map(str, error.cmd))}"
         print(ROW.format(one.name, "-", "-", target, "FAILED", said), flush=True)
         return False
     met = one.is_met(reading.value)

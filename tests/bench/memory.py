@@ -39,9 +39,7 @@ def a_folder_as_table(place: Workplace) -> Reading:
 def _folder(place: Workplace, *options: str) -> Reading:
     few, many = (_filled(place, count) for count in (FEW, MANY))
     small, large = (_peak(place, folder, *options) for folder in (few, many))
-    return Reading(
-        (large / small,), f"{small / 1e6:.0f} MB for {FEW:,}, {large / 1e6:.0f} MB for {MANY:,} bundles"
-    )
+    return Reading((large / small,), f"{small / 1e6:.0f} MB for {FEW:,}, {large / 1e6:.0f} MB for {MANY:,} bundles")
 
 
 def _filled(place: Workplace, count: int) -> str:

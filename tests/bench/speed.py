@@ -57,9 +57,7 @@ def _verify(documents: Sequence[bytes]) -> Reading:
         ratios.append(baseline / judged)
     size = sum(map(len, documents))
     # The first round warms caches and is not counted.
-    return Reading(
-        tuple(ratios[1:]), f"{len(documents)} files, {size / 1e6:.1f} MB, {size / judged / 1e6:.0f} MB/s"
-    )
+    return Reading(tuple(ratios[1:]), f"{len(documents)} files, {size / 1e6:.1f} MB, {size / judged / 1e6:.0f} MB/s")
 
 
 def _seconds(files: Sequence[str], jobs: int) -> float:

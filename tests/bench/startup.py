@@ -25,9 +25,7 @@ def help_text(place: Workplace) -> Reading:
 
 def dry_run(place: Workplace) -> Reading:
     """`dwctl history-import --dry-run --offline` of one bundle of about 145 kB."""
-    return _against_nothing(
-        place, "history-import", str(ORDER), "--dry-run", "--offline", "--namespace", "production"
-    )
+    return _against_nothing(place, "history-import", str(ORDER), "--dry-run", "--offline", "--namespace", "production")
 
 
 def _against_nothing(place: Workplace, *arguments: str) -> Reading:
@@ -36,9 +34,7 @@ def _against_nothing(place: Workplace, *arguments: str) -> Reading:
     pairs = [(_seconds(nothing), _seconds(command)) for _ in range(ROUNDS + 1)]
     # The first round fills the disk cache and writes the bytecode; it is not counted.
     ratios = tuple(spent / bare for bare, spent in pairs[1:])
-    return Reading(
-        ratios, f"{min(p[1] for p in pairs) * 1e3:.0f} ms beside {min(p[0] for p in pairs) * 1e3:.0f} ms"
-    )
+    return Reading(ratios, f"{min(p[1] for p in pairs) * 1e3:.0f} ms beside {min(p[0] for p in pairs) * 1e3:.0f} ms")
 
 
 def _seconds(command: Sequence[str | Path]) -> float:

@@ -66,9 +66,7 @@ def test_a_loaded_package_would_be_seen() -> None:
 
 def run(*arguments: str) -> tuple[str, list[str]]:
     """Run a command line in a fresh interpreter: what it printed, and the modules that it loaded."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=True)
     _, _, report = done.stderr.rpartition("[0, ")
     assert report, f"exit code is not 0: {done.stderr}"
     return done.stdout, json.loads(f"[0, {report}")[1]
@@ -77,6 +75,4 @@ def run(*arguments: str) -> tuple[str, list[str]]:
 def third_parties(loaded: list[str]) -> set[str]:
     """The packages among these modules that are neither Python's nor ours."""
     tops = {name.split(".")[0] for name in loaded}
-    return {
-        name for name in tops if name not in sys.stdlib_module_names and name != "dwctl" and name[0] != "_"
-    }
+    return {name for name in tops if name not in sys.stdlib_module_names and name != "dwctl" and name[0] != "_"}

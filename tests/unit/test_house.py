@@ -26,11 +26,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transfer": {"errors", "settings", "bundle", "server", "embedded", "transfer"},
     "checklist": {"errors", "settings", "bundle", "server", "embedded", "checklist"},
     "rehearsal": {"errors", "bundle", "rehearsal"},
-    "render": {"errors", "settings", "bundle", "server", "embedded", "transfer", "checklist", "render"},
+    "explanations": {"errors", "bundle", "server", "embedded", "checklist"},
+    "render": {"errors", "settings", "bundle", "server", "embedded", "transfer", "checklist", "explanations", "render"},
 }
 """Layer → the layers it may import. `cli`, on top, may import all of them; nothing may import `cli`.
 
-A layer is a package. The modules beside the packages are `errors` and the parts of `settings`.
+A layer is a package. The modules beside the packages are `errors`, `explanations` and the parts of `settings`.
 """
 
 PURE_IMPORTS = {
@@ -151,7 +152,10 @@ SOUND = [
         "from pathlib import Path\nfrom dwctl.errors import NotFound\nfrom dwctl.secret import Secret",
     ),
     ("transfer.importing", "import os\nos.replace('a', 'b')\ndef _f():\n    from dwctl.server import target"),
-    ("render.json", "from dwctl.bundle.verify import Verdict\nfrom dwctl.bundle.rules import RULES"),
+    (
+        "render.json",
+        "from dwctl import __version__\nfrom dwctl.bundle.verify import Verdict\nfrom dwctl.bundle.rules import RULES",
+    ),
     ("render.console", "from rich.table import Table"),
     ("cli.bundle", "import typer\ndef _f():\n    import orjson\n    from dwctl.render import console"),
     ("cli.bundle", "from dwctl.render.text import printable\nfrom dwctl.cli import output"),
@@ -192,9 +196,9 @@ def complaints(module: str, text: str) -> Iterator[str]:
 
 
 def _layer(module: str) -> str:
-    """`bundle.verify` → `bundle`; a module beside the packages belongs to `settings`, but for `errors`."""
+    """`bundle.verify` → `bundle`; a module beside the packages that has no row belongs to `settings`."""
     first, _, inside = module.partition(".")
-    return first if inside or first == "errors" or (SOURCE / first).is_dir() else "settings"
+    return first if inside or first in MAY_IMPORT or first == "cli" else "settings"
 
 
 def _about_the_file(module: str, text: str) -> Iterator[str]:
@@ -259,7 +263,8 @@ def _about_rendering(tree: ast.AST) -> Iterator[str]:
             ours = [alias.name for alias in node.names if _is_ours(alias.name)]
             yield from (f"imports a module: {name}" for name in ours)
         if isinstance(node, ast.ImportFrom) and _is_below_render(f"{node.module}."):
-            lower = [alias.name for alias in node.names if not alias.name[0].isupper()]
+            names = [alias.name for alias in node.names if not alias.name.startswith("__")]
+            lower = [name for name in names if not name[0].isupper()]
             yield from (f"imports a function: {name}" for name in lower)
 
 
@@ -278,9 +283,7 @@ def _about_docstrings(tree: ast.Module) -> Iterator[str]:
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _public_definitions(
-    scope: ast.Module | ast.ClassDef, prefix: str = ""
-) -> Iterator[tuple[str, Definition]]:
+def _public_definitions(scope: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, Definition]]:
     """Public functions and classes of a module, and the public methods of those classes."""
     for node in scope.body:
         if not isinstance(node, Definition) or node.name.startswith("_") or _is_described_elsewhere(node):
@@ -315,8 +318,7 @@ def _is_ours(name: str) -> bool:
 
 def _layer_of_import(name: str) -> str:
     """`dwctl.bundle.verify.Verdict` → `bundle`; `dwctl.secret.Secret` → `settings`."""
-    first = name.split(".")[1]
-    return first if first in MAY_IMPORT or first == "cli" else _layer(first)
+    return _layer(name.split(".")[1])
 
 
 def _run_on_import(node: ast.AST) -> Iterator[ast.AST]:

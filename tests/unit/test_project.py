@@ -25,9 +25,7 @@ RECORDED = ROOT / "examples" / "orders" / "bundles"
 
 ELSEWHERE = [
     re.compile(r"(?<![\w.])/(?:work|root|home|Users)/\w"),
-    re.compile(
-        r"\b(?:pypi|pythonhosted|npmjs|packagist|crates|debian|ubuntu|docker|golang)\.(?:org|com|io)\b"
-    ),
+    re.compile(r"\b(?:pypi|pythonhosted|npmjs|packagist|crates|debian|ubuntu|docker|golang)\.(?:org|com|io)\b"),
 ]
 """Paths and hosts of one machine or of a package registry."""
 
@@ -135,9 +133,7 @@ def is_listed(name: str, text: str) -> bool:
     rows = [line for line in text.splitlines() if line.startswith("|")]
     return any(
         f"`{name}`" in row
-        or any(
-            name.endswith(end) and f"`{name[: -len(end)]}" in row for end in re.findall(r"`(-[^`]+)`", row)
-        )
+        or any(name.endswith(end) and f"`{name[: -len(end)]}" in row for end in re.findall(r"`(-[^`]+)`", row))
         for row in rows
     )
 

@@ -216,7 +216,7 @@ def _decode_exactly(document: bytes) -> JsonValue:
     except RecursionError:
         _refuse_nesting(text)
         raise
-    if _nesting(value) > MAX_DEPTH:
+    if nesting(value) > MAX_DEPTH:
         _refuse_nesting(text)
     lone = _lone_surrogate(text)
     if lone is not None:
@@ -291,7 +291,7 @@ def _refuse_nesting(text: str) -> None:
             depth -= 1
 
 
-def _nesting(value: JsonValue) -> int:
+def nesting(value: JsonValue) -> int:
     """How many containers are nested in a value; 0 for a scalar."""
     depth, level = 0, [value]
     while containers := [item for item in level if isinstance(item, (dict, list))]:

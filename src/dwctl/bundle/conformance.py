@@ -60,13 +60,13 @@ def _validator_class() -> Any:
 
 
 def _required(_: Any, names: Sequence[str], instance: JsonValue, __: Any) -> Iterator[ValidationError]:
-    """As jsonschema's own, but the path names the missing key, which is otherwise only in the message."""
+    """As jsonschema's own, but the message is the missing key alone, so that a path can be made of it."""
     from jsonschema import ValidationError
 
     if isinstance(instance, dict):
         for name in names:
             if name not in instance:
-                yield ValidationError("missing", path=[name])
+                yield ValidationError(name)
 
 
 def _most_telling(error: ValidationError) -> ValidationError:
@@ -77,7 +77,8 @@ def _most_telling(error: ValidationError) -> ValidationError:
 
 
 def _path(error: ValidationError) -> str:
-    return ".".join(str(step) for step in error.absolute_path) or "$"
+    missing = [error.message] if error.validator == "required" else []
+    return ".".join(str(step) for step in (*error.absolute_path, *missing)) or "$"
 
 
 def _problem(error: ValidationError) -> str:

@@ -158,10 +158,11 @@ def _same_run(first: Side, second: Side) -> bool:
 
 
 def _later(first: Side, second: Side) -> str | None:
+    """By the time of the export: a run whose sequence went back since then has lost history."""
     for ours, theirs in (
+        (first.exported_at, second.exported_at),
         (first.last_history_sequence, second.last_history_sequence),
         (first.last_progress_at, second.last_progress_at),
-        (first.exported_at, second.exported_at),
     ):
         if ours is not None and theirs is not None and ours != theirs:
             return "first" if ours > theirs else "second"  # type: ignore[operator]

@@ -418,6 +418,31 @@ _ROWS = (
         "The dry run is clean, the import fails.",
         "Change the attribute in the embedded application, or let the run finish there.",
     ),
+    # -- dwctl's own: what the way and the target foretell -----------------------------------------------
+    Rule(
+        "transit.too_large", _ERROR, _TARGET,
+        "The bundle is larger than the server takes in one request.",
+        "The limit holds for every request body, imports too; artisan on the server has none.",
+        "Import it with --via artisan, or raise DW_MAX_PAYLOAD_BYTES on the server.",
+    ),
+    Rule(
+        "transit.would_be_rewritten", _ERROR, _TARGET,
+        "The server's framework would change a string of the bundle before verifying it.",
+        "It trims strings and makes empty ones null in ordinary JSON bodies; the checksum would fail there.",
+        "Import it with --via artisan.",
+    ),
+    Rule(
+        "target.retention_would_prune", _WARNING, _TARGET,
+        "The run closed longer ago than the namespace keeps closed runs.",
+        "The server would remove its history right after the import, at the next worker heartbeat.",
+        "Raise the retention of the namespace first, or archive the run right after the import.",
+    ),
+    Rule(
+        "target.instance_id_taken", _ERROR, _TARGET,
+        "The server has another run under this instance id and run number.",
+        "An instance id can never be used again; the import would fail with target.write_failed.",
+        "Compare both runs; one of them was started in the other runtime under the same id.",
+    ),
     # -- dwctl's own: what the set of bundles foretells --------------------------------------------------
     Rule(
         "set.same_run_twice", _ERROR, _TARGET,

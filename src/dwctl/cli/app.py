@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dwctl import __version__
-from dwctl.cli import bundle, explain, history_import, schema
+from dwctl.cli import bundle, explain, history_import, schema, server_commands
 
 app = typer.Typer(
     name="dwctl",
@@ -38,3 +38,4 @@ app.add_typer(bundle.app, name="bundle")
 app.command("history-import")(history_import.history_import)
 app.command("explain")(explain.explain)
 app.add_typer(schema.app, name="schema")
+server_commands.register(app)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,61 +20,187 @@ from dwctl.cli.bundle_options import (
     size_limit,
     verify_options,
 )
-from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json_line, print_json_stream
-from dwctl.errors import RequestNotPossible
+from dwctl.cli.output import Format, print_json_line, print_json_stream, say
+from dwctl.cli.server_options import Connection, server_command
+from dwctl.errors import ExitCode, RequestNotPossible
+
+if TYPE_CHECKING:
+    from dwctl.bundle.verify import VerifyOptions
+    from dwctl.server.transport import Server
+    from dwctl.transfer.carrier import Carrier
+    from dwctl.transfer.importing import ImportOptions, ImportResult
 
 
+class Via(StrEnum):
+    """How bundles reach the importer."""
+
+    HTTP = "http"
+    ARTISAN = "artisan"
+
+
+@server_command
 def history_import(
+    connection: Connection,
     paths: PathsArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would happen.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="With --dry-run: ask no server.")] = False,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", help="The namespace that the runs go into.", metavar="NAME")
-    ] = None,
     import_id: Annotated[
-        str | None, typer.Option("--import-id", help="The id that marks this import.", metavar="ID")
+        str | None,
+        typer.Option("--import-id", help="The id that marks the imported runs. [default: a new one]", metavar="ID"),
     ] = None,
-    output: OutputOption = Format.TABLE,
-    as_json: JsonOption = False,
+    via: Annotated[
+        Via, typer.Option("--via", help="The way in; artisan has no size limit and needs server.php and server.path.")
+    ] = Via.HTTP,
+    no_repair: Annotated[
+        bool, typer.Option("--no-repair", help="Do not restore what the checksum proves; refuse instead.")
+    ] = False,
     signing_key_file: SigningKeyFileOption = None,
     signing_key: SigningKeyOption = None,
     require_signature: RequireSignatureOption = False,
+    send_signing_key: Annotated[
+        bool, typer.Option("--send-signing-key", help="Also send the key to the server, in the body of the request.")
+    ] = False,
     strict: StrictOption = False,
     max_bundle_size: MaxSizeOption = None,
     jobs: JobsOption = None,
 ) -> int:
-    """Import export bundles of embedded runs into the server.
+    """Import export bundles of embedded runs into the server (guide, Phase E).
 
-    With --dry-run --offline, no server is asked: each bundle gets the report that the importer would give, and
-    what the set foretells is said too: members of a chain or pair that share a link row, the same run twice,
-    one instance in two namespaces.
+    Each bundle is verified here, asked about with a dry run on the server, imported, and compared with the run
+    that the server then shows. A bundle that fails its checksum is restored where the checksum proves how
+    (both digests are reported). Safe to repeat: what is there already is compared again, not imported twice.
 
-    Exit code 0: all would be imported. 1: at least one would not. 2: nothing to do, or a file could not be read.
+    With --dry-run nothing is changed; where no server is configured, or with --offline, none is asked, and what
+    the set foretells is said: members of a chain or pair that share a link row, the same run twice, one
+    instance in two namespaces.
+
+    Exit code 0: all imported and proven (or all would be). 1: refused. 9: some were imported and some not.
+    3, 6, 7: the server was not reached, failed, or did not answer in time. 4: the token may not import.
 
     \b
     Examples:
       $ dwctl history-import exports/ --dry-run --offline --namespace production
-      $ dwctl history-import order-123.json --dry-run --offline --json
+      $ dwctl history-import exports/ --dry-run --server https://dw.example.com --namespace production
+      $ dwctl history-import order-123.json --namespace production --import-id orders-cutover-1
+      $ dwctl history-import large.json --via artisan --namespace production --json
     """
-    from dwctl.cli.progress import with_progress
-    from dwctl.transfer.dry_run import dry_run_offline
     from dwctl.transfer.sources import find_bundles
-    from dwctl.transfer.verification import Tally
 
-    wanted = chosen_format(output, as_json)
-    if not (dry_run and offline):
-        raise RequestNotPossible(
-            "this version imports nothing yet: it only foretells", next_step="Add --dry-run --offline."
-        )
+    if offline and not dry_run:
+        raise RequestNotPossible("--offline imports nothing", next_step="Add --dry-run, or leave --offline out.")
     options = verify_options(signing_key, signing_key_file, require_signature, strict)
     files = find_bundles(paths)
-    folded = None if namespace is None else namespace.lower()
-    judged = with_progress(
-        dry_run_offline(files, options, namespace=folded, jobs=jobs, limit=size_limit(max_bundle_size)),
-        len(files),
-        "judging",
+    limit = size_limit(max_bundle_size)
+    if dry_run and (offline or not connection.settings.server.given):
+        if not offline:
+            say("dwctl: note: no server is configured, so none is asked (--server, DURABLE_WORKFLOW_SERVER_URL).")
+        return _offline(connection, files, options, import_id, jobs, limit)
+
+    from dwctl.transfer.importing import ImportOptions
+
+    if not dry_run:
+        connection.require_target()
+    if send_signing_key and (options.signing_key is None or via is Via.ARTISAN):
+        raise RequestNotPossible(
+            "--send-signing-key needs a key and goes over HTTP", where="--send-signing-key",
+            next_step="Give --signing-key-file, and leave --via artisan out.",
+        )  # fmt: skip
+    wanted = ImportOptions(
+        namespace=connection.settings.namespace.value.lower(),
+        import_id=import_id or _new_import_id(),
+        verify=options,
+        dry_run=dry_run,
+        repair=not no_repair,
+        limit=limit,
     )
-    if wanted is Format.TABLE:
+    with connection.open() as server:
+        carrier = _carrier(connection, server, wanted, via, send_key=send_signing_key)
+        return _import(connection, files, carrier, wanted)
+
+
+def _new_import_id() -> str:
+    from ulid import ULID
+
+    return f"dwctl-{ULID()}".lower()
+
+
+def _carrier(connection: Connection, server: Server, options: ImportOptions, via: Via, *, send_key: bool) -> Carrier:
+    """The carrier for this target. Raises before anything is sent where the server does not fit."""
+    from dwctl.server.compatibility import Need, require
+    from dwctl.server.endpoints import cluster_info, show_namespace
+    from dwctl.transfer.artisan_import import ArtisanServer
+    from dwctl.transfer.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
+
+    settings = connection.settings
+    fit = require(cluster_info(server), Need.IMPORT)
+    facts = TargetFacts(fit.max_payload_bytes, show_namespace(server, options.namespace).retention_days)
+    if via is Via.HTTP:
+        return HttpCarrier(server, facts, signing_key=options.verify.signing_key if send_key else None)
+    if not settings.php.value or not settings.path.value:
+        raise RequestNotPossible(
+            "--via artisan needs to know how to run PHP on the server", where="cutover.toml, [server]",
+            next_step='Set php = ["docker", "compose", "exec", "-T", "server", "php"] and path = "/app" there.',
+        )  # fmt: skip
+    return ArtisanCarrier(ArtisanServer(tuple(settings.php.value), settings.path.value), server, facts)
+
+
+def _import(connection: Connection, files: list[str], carrier: Carrier, options: ImportOptions) -> int:
+    from dwctl.transfer.importing import exit_code_of, import_files
+
+    results: list[ImportResult] = []
+    interrupted = False
+
+    def taken() -> Iterator[ImportResult]:
+        nonlocal interrupted
+        try:
+            for result in import_files(files, carrier, options):
+                results.append(result)
+                yield result
+        except KeyboardInterrupt:
+            interrupted = True
+            say("dwctl: interrupted; running the same command again is safe: it asks before it imports.")
+
+    if not options.dry_run:
+        say(f"dwctl: import id {options.import_id}, namespace {options.namespace}")
+    _show(connection, taken(), results, options)
+    return ExitCode.INTERRUPTED if interrupted else exit_code_of(results)
+
+
+def _show(
+    connection: Connection, taken: Iterable[ImportResult], results: list[ImportResult], options: ImportOptions
+) -> None:
+    if connection.format is Format.TABLE:
+        from dwctl.render.console_import import show_results
+
+        show_results(list(taken), options, sys.stdout)
+        return
+    from dwctl.render.json_import import SCHEMA, import_item, import_summary
+
+    items = (import_item(result) for result in taken)
+    if connection.format is Format.JSONL:
+        for item in items:
+            print_json_line(item)
+        return
+    print_json_stream(
+        SCHEMA, "bundles", items, lambda: {"summary": import_summary(results)}, dry_run=options.dry_run,
+        offline=False, server=connection.settings.server.value, namespace=options.namespace,
+        import_id=options.import_id,
+    )  # fmt: skip
+
+
+def _offline(
+    connection: Connection, files: list[str], options: VerifyOptions, import_id: str | None, jobs: int | None, limit: int
+) -> int:
+    from dwctl.cli.progress import with_progress
+    from dwctl.transfer.dry_run import dry_run_offline
+    from dwctl.transfer.verification import Tally
+
+    setting = connection.settings.namespace
+    namespace = setting.value.lower() if setting.given else None
+    judged = with_progress(
+        dry_run_offline(files, options, namespace=namespace, jobs=jobs, limit=limit), len(files), "judging"
+    )
+    if connection.format is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable
 
         table = VerdictTable(len(files))
@@ -85,19 +213,13 @@ def history_import(
     from dwctl.render.json_verdicts import verdict_summary
 
     tally = Tally()
-    items = (dry_run_item(one, folded) for one in tally.counting(judged))
-    if wanted is Format.JSONL:
+    items = (dry_run_item(one, namespace) for one in tally.counting(judged))
+    if connection.format is Format.JSONL:
         for item in items:
             print_json_line(item)
     else:
         print_json_stream(
-            SCHEMA,
-            "bundles",
-            items,
-            lambda: {"summary": verdict_summary(tally)},
-            dry_run=True,
-            offline=True,
-            namespace=folded,
-            import_id=import_id,
-        )
+            SCHEMA, "bundles", items, lambda: {"summary": verdict_summary(tally)}, dry_run=True, offline=True,
+            server=None, namespace=namespace, import_id=import_id,
+        )  # fmt: skip
     return tally.exit_code

@@ -28,9 +28,7 @@ def list_schemas(output: OutputOption = Format.TABLE, as_json: JsonOption = Fals
     from dwctl import schema_files
 
     wanted = chosen_format(output, as_json)
-    schemas = [
-        {"name": name, "title": str(schema_files.load(name)["title"])} for name in schema_files.names()
-    ]
+    schemas = [{"name": name, "title": str(schema_files.load(name)["title"])} for name in schema_files.names()]
     if wanted is Format.TABLE:
         from dwctl.render.console_lines import columns, write_lines
 

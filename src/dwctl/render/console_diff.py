@@ -11,7 +11,7 @@ from dwctl.bundle.diff import BundleDiff, DiffVerdict, Side
 from dwctl.bundle.history_diff import Change, FieldDiff
 from dwctl.bundle.timeline import TimelineEntry
 from dwctl.render.console_lines import Cell, columns, heading, line, write_lines
-from dwctl.render.console_show import open_work_row, timeline_row
+from dwctl.render.console_show import open_work_row, timeline_rows
 from dwctl.render.wording import counted
 
 _ANSWERS = {
@@ -59,8 +59,9 @@ def _titles(files: tuple[str, str], diff: BundleDiff) -> list[Cell]:
 def _sides(diff: BundleDiff) -> Iterator[list[Cell]]:
     rows = [(name, _value(diff.first, name), _value(diff.second, name)) for name in _SHOWN]
     for name, ours, theirs in rows:
-        style = "" if ours == theirs else "yellow"
-        yield [(name.replace("_", " "), "dim"), (ours, style), (theirs, style)]
+        same = ours == theirs
+        style = "" if same else "yellow"
+        yield [(name.replace("_", " "), "dim"), (ours, style), (theirs, style), "" if same else "differs"]
 
 
 _SHOWN = (
@@ -83,7 +84,7 @@ def _value(side: Side, name: str) -> str:
 def _events(title: str, note: str, entries: tuple[TimelineEntry, ...]) -> Iterator[Text]:
     if entries:
         yield heading(title, counted(len(entries), "event") + (f": {note}" if note else ""))
-        yield from columns([timeline_row(entry) for entry in entries])
+        yield from columns(timeline_rows(entries))
 
 
 def _work(diff: BundleDiff) -> Iterator[Text]:

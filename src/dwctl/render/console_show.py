@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from rich.text import Text
@@ -35,7 +35,7 @@ def _lines(file: str, summary: BundleSummary) -> Iterator[Text]:
     yield heading("Seal", "as recorded; `dwctl bundle verify` proves it")
     yield from fields(_seal(summary))
     yield heading("Timeline", counted(len(summary.timeline), "event"))
-    yield from columns([timeline_row(entry) for entry in summary.timeline])
+    yield from columns(timeline_rows(summary.timeline))
     yield heading("Open work", _open_work_note(summary))
     yield from columns([open_work_row(item) for item in summary.open_work])
     yield from _left_behind(summary)
@@ -120,13 +120,13 @@ def _seal(summary: BundleSummary) -> list[tuple[str, Cell]]:
     ]
 
 
-def timeline_row(entry: TimelineEntry) -> list[Cell]:
-    """One event of a history as cells: sequence, time, type, what it is about."""
+def timeline_rows(entries: Sequence[TimelineEntry]) -> list[list[Cell]]:
+    """Events as cells: sequence, time, type, what each is about."""
+    numbers = ["?" if entry.sequence is None else str(entry.sequence) for entry in entries]
+    width = max(map(len, numbers), default=0)
     return [
-        "?" if entry.sequence is None else str(entry.sequence),
-        entry.recorded_at or "?",
-        entry.type or ("no type", "yellow"),
-        entry.name or "",
+        [number.rjust(width), entry.recorded_at or "?", entry.type or ("no type", "yellow"), entry.name or ""]
+        for number, entry in zip(numbers, entries, strict=True)
     ]
 
 

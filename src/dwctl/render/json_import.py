@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dwctl.bundle.findings import Finding, Severity
-from dwctl.bundle.verify import Verdict
-from dwctl.render.json_verdicts import finding_item, verdict_item
+from dwctl.bundle.verify import Outcome, Verdict
+from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item
 from dwctl.render.wording import message
+from dwctl.transfer.importing import ImportResult, ImportState, exit_code_of
+from dwctl.transfer.proof import Proof
 from dwctl.transfer.verification import FileVerdict
 
 SCHEMA = "dwctl.history-import"
@@ -18,8 +20,67 @@ def dry_run_item(judged: FileVerdict, namespace: str | None) -> dict[str, Any]:
     """One bundle of an offline dry run: our verdict, the report that the server would give, what is foreseen."""
     verdict = judged.verdict
     return verdict_item(judged) | {
+        "state": _offline_state(judged),
+        "way": None,
+        "repaired": None,
         "report": None if verdict is None else import_report(verdict, namespace),
         "foreseen": [finding_item(finding) for finding in judged.foreseen],
+        "proof": None,
+        "error": None,
+    }
+
+
+def _offline_state(judged: FileVerdict) -> str:
+    if judged.problem is not None:
+        return "failed"
+    return "would_import" if judged.outcome in {Outcome.OK, Outcome.WARNING} else "refused"
+
+
+def import_item(result: ImportResult) -> dict[str, Any]:
+    """One bundle of an import, or of a dry run on the server: verdict, way, the server's report, the proof."""
+    repaired, error = result.repaired, result.error
+    return verdict_item(result.judged) | {
+        "state": result.state.value,
+        "way": result.way,
+        "repaired": None
+        if repaired is None
+        else repair_item(repaired.restoration)
+        | {"file_sha256": repaired.file_sha256, "sent_sha256": repaired.sent_sha256},
+        "report": None if result.report is None else dict(result.report),
+        "foreseen": [finding_item(finding) for finding in result.judged.foreseen],
+        "proof": None if result.proof is None else _proof(result.proof),
+        "error": None
+        if error is None
+        else {
+            "message": error.message,
+            "where": error.where,
+            "reason": error.reason,
+            "next_step": error.next_step,
+            "exit_code": int(error.exit_code),
+        },
+    }
+
+
+def import_summary(results: Sequence[ImportResult]) -> dict[str, Any]:
+    """The counts at the end of an import."""
+    states = [result.state for result in results]
+    return {
+        "total": len(results),
+        **{state.value: states.count(state) for state in ImportState},
+        "proven": sum(result.proof is not None and result.proven for result in results),
+        "repaired": sum(result.repaired is not None for result in results),
+        "exit_code": int(exit_code_of(results)),
+    }
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    return {
+        "state": proof.state.value,
+        "problem": proof.problem,
+        "comparisons": [
+            {"name": one.name, "expected": one.expected, "found": one.found, "holds": one.holds}
+            for one in proof.comparisons
+        ],
     }
 
 

@@ -79,9 +79,7 @@ class Document:
         value = self.fields.get(key)
         if not isinstance(value, list):
             self._fail(key, "a list")
-        return tuple(
-            Document(self._answer, item, f"{self._path}.{key}[{index}]") for index, item in enumerate(value)
-        )
+        return tuple(Document(self._answer, item, f"{self._path}.{key}[{index}]") for index, item in enumerate(value))
 
     def _fail(self, key: str, wanted: str) -> NoReturn:
         path = f"{self._path}.{key}" if key else self._path

@@ -20,7 +20,7 @@ from dwctl.settings import Role
 
 ANY_ROLE = (Role.OPERATOR, Role.WORKER, Role.ADMIN)
 """For routes that take any role: the first that is configured."""
-_READ = (Role.OPERATOR,)
+_READ = (Role.OPERATOR, Role.ADMIN)
 _ADMIN = (Role.ADMIN,)
 _NOT_SERVING = frozenset({503})
 
@@ -172,9 +172,7 @@ def list_task_queues(server: Server) -> tuple[TaskQueue, ...]:
 
 def show_task_queue(server: Server, name: str) -> TaskQueue:
     """`GET /api/task-queues/{name}`; an unknown queue is one without pollers (recording 037)."""
-    return queue_from(
-        Document(server.call(Call("GET", f"/api/task-queues/{segment(name)}", _READ))), listed=False
-    )
+    return queue_from(Document(server.call(Call("GET", f"/api/task-queues/{segment(name)}", _READ))), listed=False)
 
 
 def json_body(document: Mapping[str, Any]) -> bytes:

@@ -146,9 +146,7 @@ def _tls(server: Server, answer: Answer) -> Check:
     if peer is None or peer.not_after is None:
         return Check("tls", Outcome.WARNING, "the certificate's end is not known")
     left = peer.not_after - datetime.fromtimestamp(answer.received_at, UTC)
-    detail = (
-        f"{peer.protocol}, {peer.subject} by {peer.issuer}, ends {peer.not_after:%Y-%m-%d} ({left.days} days)"
-    )
+    detail = f"{peer.protocol}, {peer.subject} by {peer.issuer}, ends {peer.not_after:%Y-%m-%d} ({left.days} days)"
     if left < CERTIFICATE_WARNING:
         return Check("tls", Outcome.WARNING, detail, "Renew the server's certificate.")
     return Check("tls", Outcome.OK, detail)
@@ -161,9 +159,7 @@ def _clock(answer: Answer) -> Check:
     if abs(skew) > CLOCK_WARNING:
         way = "ahead of" if skew > 0 else "behind"
         detail = f"the server's clock is {abs(skew):.0f} s {way} this machine's"
-        return Check(
-            "clock", Outcome.WARNING, detail, "Synchronise both clocks: leases and retention go by them."
-        )
+        return Check("clock", Outcome.WARNING, detail, "Synchronise both clocks: leases and retention go by them.")
     return Check("clock", Outcome.OK, f"within {CLOCK_WARNING:.0f} s of this machine's")
 
 

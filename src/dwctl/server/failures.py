@@ -72,9 +72,7 @@ class Exchange:
         if self.earlier_unsettled:
             return True
         if self.delivery is Delivery.ANSWERED:
-            return (
-                self.status is None or self.status in _UNSETTLED or (self.status == 503 and not self.reason)
-            )
+            return self.status is None or self.status in _UNSETTLED or (self.status == 503 and not self.reason)
         return self.delivery is Delivery.UNKNOWN
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dwctl.errors import DwctlError
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeCheck:
@@ -183,6 +185,16 @@ class Run:
     import_dedupe_key: str | None
     imported_at: str | None
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowView:
+    """A run and the runs of its workflow; `run` is None where describing it failed, with the error."""
+
+    workflow_id: str
+    run: Run | None
+    runs: tuple[RunRow, ...]
+    describe_error: DwctlError | None
 
 
 @dataclass(frozen=True, slots=True)

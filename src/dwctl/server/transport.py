@@ -159,9 +159,7 @@ class Server:
         if 300 <= answer.status < 400:
             place = self.target.redact(answer.headers.get("location", "nowhere")).split("?")[0][:200]
             message = f"the server redirects to {place}"
-            return own_failure(
-                "redirected", message, call.method, answer.url, Delivery.ANSWERED, status=answer.status
-            )
+            return own_failure("redirected", message, call.method, answer.url, Delivery.ANSWERED, status=answer.status)
         try:
             document = _redacted(json.loads(answer.body), self.target)
         except (ValueError, RecursionError):
@@ -183,9 +181,7 @@ class Server:
         url = self._url(call) + (f"?{urlencode(call.query)}" if call.query else "")
         headers = {"Accept": JSON, "Accept-Encoding": "gzip", "User-Agent": f"dwctl/{__version__}"}
         if call.plane is not Plane.OPEN:
-            headers[call.plane.value] = (
-                CONTROL_PLANE_VERSION if call.plane is Plane.CONTROL else call.protocol
-            )
+            headers[call.plane.value] = CONTROL_PLANE_VERSION if call.plane is Plane.CONTROL else call.protocol
         if call.namespaced:
             headers["X-Namespace"] = self.target.namespace
         if call.body is not None:

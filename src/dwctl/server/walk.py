@@ -43,9 +43,7 @@ def walk_runs(fetch: Callable[[str | None], Page], *, limit: int | None = None) 
     return Walk(tuple(found.values())[:limit], False, pages)
 
 
-def _walk_once(
-    fetch: Callable[[str | None], Page], found: dict[str, RunRow], limit: int | None
-) -> tuple[bool, int]:
+def _walk_once(fetch: Callable[[str | None], Page], found: dict[str, RunRow], limit: int | None) -> tuple[bool, int]:
     """Once through the list, adding to `found`: whether no row can be missing, and how many requests."""
     token: str | None = None
     tokens: set[str] = set()

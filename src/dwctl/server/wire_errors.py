@@ -16,9 +16,7 @@ def failure_of(error: Exception, method: str, url: str, target: Target) -> Serve
     """The failure that an exception of httpx stands for, and how far the call had got."""
     if isinstance(error, httpx.TimeoutException):
         return _timed_out(error, method, url, target)
-    if isinstance(
-        error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol | httpx.InvalidURL
-    ):
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol | httpx.InvalidURL):
         return _not_connected(error, method, url, target)
     if isinstance(error, httpx.DecodingError):
         message = "the answer's compression is damaged"

@@ -9,8 +9,8 @@ from dwctl.server.calls import JSON, Answer, Call, segment
 from dwctl.server.decode import event_from, row_from, run_from
 from dwctl.server.documents import Document
 from dwctl.server.endpoints import json_body
-from dwctl.server.failures import CallNotFound, Delivery, ServerFailure, own_failure
-from dwctl.server.results import HistoryEvent, ImportAnswer, Page, Run, RunRow, Started
+from dwctl.server.failures import CallFailed, CallNotFound, Delivery, ServerFailure, own_failure
+from dwctl.server.results import HistoryEvent, ImportAnswer, Page, Run, RunRow, Started, WorkflowView
 from dwctl.server.retries import Repeat
 from dwctl.server.transport import Server
 from dwctl.server.write_failures import WriteFailure, write_fault_of
@@ -19,7 +19,7 @@ from dwctl.settings import Role
 LARGEST_LIST_PAGE = 200
 LARGEST_HISTORY_PAGE = 1000
 IMPORT_PATH = "/api/workflows/import/embedded-v2"
-_READ = (Role.OPERATOR,)
+_READ = (Role.OPERATOR, Role.ADMIN)
 
 
 def list_page(
@@ -53,6 +53,15 @@ def describe(server: Server, workflow_id: str, run_id: str | None = None) -> Run
     """
     path = _path(workflow_id) if run_id is None else _path(workflow_id, "runs", run_id)
     return run_from(Document(server.call(Call("GET", path, _READ))))
+
+
+def describe_with_runs(server: Server, workflow_id: str, run_id: str | None = None) -> WorkflowView:
+    """A run and all runs of its workflow. Where the server fails to render the run, its runs answer for it."""
+    try:
+        run, failed = describe(server, workflow_id, run_id), None
+    except CallFailed as error:
+        run, failed = None, error
+    return WorkflowView(workflow_id, run, list_runs(server, workflow_id), failed)
 
 
 def list_runs(server: Server, workflow_id: str) -> tuple[RunRow, ...]:
@@ -90,9 +99,7 @@ def history(
 
 def _repeats(answer: Answer) -> ServerFailure:
     message = "the pages of this history do not follow each other"
-    return own_failure(
-        "unexpected_answer", message, answer.method, answer.url, Delivery.ANSWERED, status=answer.status
-    )
+    return own_failure("unexpected_answer", message, answer.method, answer.url, Delivery.ANSWERED, status=answer.status)
 
 
 def export_history(server: Server, workflow_id: str, run_id: str) -> bytes:

@@ -50,12 +50,15 @@ def test_a_bundle_edited_by_one_digit_is_never_repaired(shared: Path) -> None:
     chance = random.Random(SEED)
     names = ("33", "37", "84", "85")
     originals = [next((shared / "corpus" / "bundles").glob(f"{name}-*.json")).read_bytes() for name in names]
-    assert all(verify_bundle(original).repair is not None for original in originals)
+    for original in originals:
+        repair = verify_bundle(original).repair
+        assert repair is not None
+        assert repair.proven
     tried = 0
     for original in rounds(chance, originals):
         edited = edit_a_digit(chance, original)
-        if decode(edited).value == decode(original).value:
-            continue
+        if sealed_text(edited) == sealed_text(original):
+            continue  # 0.30000000000000003 is the same number as 0.30000000000000004
         tried += 1
         repair = verify_bundle(edited).repair
         assert repair is None or not repair.proven, f"seed {SEED}, document {tried}"

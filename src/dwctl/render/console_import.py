@@ -1,0 +1,160 @@
+"""An import for people: a table of the bundles, what is wrong, the proof, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from rich.text import Text
+
+from dwctl.bundle.findings import Severity
+from dwctl.render.console import console_for, plain_table
+from dwctl.render.console_verdicts import MOST_FINDINGS, finding_lines
+from dwctl.render.text import one_line
+from dwctl.render.wording import counted
+from dwctl.transfer.importing import ImportOptions, ImportResult, ImportState, exit_code_of
+from dwctl.transfer.proof import ProofState
+
+_STYLES = {
+    ImportState.WOULD_IMPORT: "green",
+    ImportState.IMPORTED: "green",
+    ImportState.ALREADY_IMPORTED: "green",
+    ImportState.REFUSED: "red",
+    ImportState.FAILED: "red",
+    ImportState.UNKNOWN: "yellow",
+}
+_PROOF_STYLES = {ProofState.PROVEN: "green", ProofState.UNKNOWN: "yellow"}
+
+
+def show_results(results: Sequence[ImportResult], options: ImportOptions, stream: TextIO) -> None:
+    """Print the table, the details of what needs attention, and the summary."""
+    console = console_for(stream)
+    table = plain_table("state", "bundle", "instance", "type", "status", "way", "proof")
+    for result in results:
+        table.add_row(*_cells(result))
+    if results:
+        console.print(table)
+    for result in results:
+        lines = list(_details(result))
+        if lines:
+            console.print()
+            for line in lines:
+                console.print(line, soft_wrap=True)
+    console.print()
+    console.print(_summary(results, options), soft_wrap=True)
+
+
+def _cells(result: ImportResult) -> Iterator[Text]:
+    verdict = result.judged.verdict
+    run = verdict.run if verdict is not None else None
+    yield Text(result.state.value, style=_STYLES[result.state])
+    yield Text(one_line(result.judged.file))
+    yield Text(one_line(run.instance_id or "-") if run else "-")
+    yield Text(one_line(run.workflow_type) if run else "-")
+    yield Text(one_line(run.status) if run else "-")
+    yield Text(result.way or "-")
+    if result.proof is None:
+        yield Text("-")
+    else:
+        yield Text(result.proof.state.value, style=_PROOF_STYLES.get(result.proof.state, "red"))
+
+
+def _details(result: ImportResult) -> Iterator[Text]:
+    body = [*_repair(result), *_findings(result), *_server_rules(result), *_error(result), *_proof(result)]
+    if body:
+        head = (result.state.value, f"bold {_STYLES[result.state]}")
+        yield Text.assemble(head, "  ", (one_line(result.judged.file), "bold"))
+        yield from body
+
+
+def _repair(result: ImportResult) -> Iterator[Text]:
+    if result.repaired is None:
+        return
+    restoration = result.repaired.restoration
+    undone = [f"the key {key} was removed" for key in restoration.removed_keys]
+    undone += [f"the fraction at {path} was restored" for path in restoration.restored_paths]
+    yield Text(f"  repaired, proven by the recorded checksum: {one_line('; '.join(undone))}", style="cyan")
+    yield Text(f"    sha256 of the file {result.repaired.file_sha256}")
+    yield Text(f"    sha256 as sent     {result.repaired.sent_sha256}")
+
+
+def _findings(result: ImportResult) -> Iterator[Text]:
+    if result.report is not None and result.state is not ImportState.REFUSED:
+        wanted = {Severity.WARNING}
+    else:
+        wanted = {Severity.ERROR, Severity.WARNING}
+    findings = [
+        finding
+        for finding in result.judged.findings
+        if finding.severity in wanted and finding.rule not in {"bundle.integrity_failed", "bundle.integrity_warning"}
+    ]
+    for finding in findings[:MOST_FINDINGS]:
+        yield from finding_lines(finding, with_fix=True)
+    if len(findings) > MOST_FINDINGS:
+        yield Text(f"  … and {counted(len(findings) - MOST_FINDINGS, 'more finding')} (all of them: --json)")
+
+
+def _server_rules(result: ImportResult) -> Iterator[Text]:
+    """The rules by which the server refused; its messages may hold SQL and values, and stay in the JSON."""
+    if result.report is None or result.state is not ImportState.REFUSED:
+        return
+    eligibility = result.report.get("eligibility")
+    errors = eligibility.get("errors") if isinstance(eligibility, dict) else None
+    for error in errors if isinstance(errors, list) else []:
+        rule = one_line(str(error.get("rule"))) if isinstance(error, dict) else "?"
+        yield Text.assemble("  the server refuses: ", (rule, "red"))
+        yield Text(f"    fix: dwctl explain {rule}", style="cyan")
+
+
+def _error(result: ImportResult) -> Iterator[Text]:
+    error = result.error
+    if error is None:
+        return
+    yield Text(f"  {one_line(error.message)}", style="red")
+    if error.where and error.where != result.judged.file:
+        yield Text(f"    where: {one_line(error.where)}")
+    if error.next_step:
+        yield Text(f"    fix: {one_line(error.next_step)}", style="cyan")
+
+
+def _proof(result: ImportResult) -> Iterator[Text]:
+    proof = result.proof
+    if proof is None:
+        return
+    style = _PROOF_STYLES.get(proof.state, "red")
+    yield Text.assemble("  proof: ", (proof.state.value, style), _proof_words(result))
+    for comparison in proof.comparisons:
+        if comparison.holds is False:
+            yield Text(
+                f"    {comparison.name}: the bundle says {one_line(str(comparison.expected))}, "
+                f"the server {one_line(str(comparison.found))}",
+                style="red",
+            )
+    if proof.problem is not None:
+        yield Text(f"    {one_line(proof.problem)}", style="yellow")
+
+
+def _proof_words(result: ImportResult) -> str:
+    if result.proof is None:
+        return ""
+    if result.proof.state is ProofState.PRUNED:
+        return ": the run is there, its history is gone (retention); archive runs right after the import"
+    held = [one.name for one in result.proof.comparisons if one.holds]
+    unseen = [one.name for one in result.proof.comparisons if one.holds is None]
+    words = f": {', '.join(held)}" if held else ""
+    return f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words
+
+
+def _summary(results: Sequence[ImportResult], options: ImportOptions) -> Text:
+    states = [result.state for result in results]
+    parts = [
+        f"{states.count(state)} {state.value.replace('_', ' ')}" for state in ImportState if states.count(state)
+    ]
+    unproven = sum(not result.proven for result in results)
+    if unproven:
+        parts.append(f"{unproven} not proven")
+    code = int(exit_code_of(results))
+    verdict = ("YES", "bold green") if code == 0 else ("NO", "bold red")
+    what = "would be imported" if options.dry_run else "imported and proven"
+    text = f"all {what}" if code == 0 else f"not all {what} (exit code {code}: dwctl explain {code})"
+    return Text.assemble(f"{counted(len(results), 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")

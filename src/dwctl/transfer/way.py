@@ -1,0 +1,91 @@
+"""The way into the server: how a bundle's bytes reach the importer unchanged (contract/import.md §4.1).
+
+The server's framework rewrites JSON bodies. It recognises them by the lower-case media type, while its own
+check of the media type takes any case: `application/JSON` with the bundle as the whole body arrives as sent.
+That way is trusted only after a probe: a document that can never be imported goes the same way, and the
+report must show that it was a dry run and that the checksum held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dwctl.bundle import vocabulary
+from dwctl.bundle.canonical import decode, sha256_hex
+from dwctl.server.failures import CallRefused
+from dwctl.server.results import ImportAnswer
+from dwctl.server.transport import Server
+from dwctl.server.workflows import import_bundle
+
+BYTE_EXACT_TYPE = "application/JSON"
+
+
+class Way(StrEnum):
+    """How a bundle travels."""
+
+    BYTE_EXACT = "byte-exact"
+    ENVELOPE = "json-envelope"
+    ARTISAN = "artisan"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the probe of the byte-exact way showed: whether it can be trusted, and if not, why."""
+
+    trusted: bool
+    finding: str
+
+
+def probe_document() -> bytes:
+    """A document that can never be imported, whose checksum holds only if nothing on the way rewrites it."""
+    sealed = {"probe": " dwctl ", "empty": "", "note": "not a bundle: asks whether bytes arrive as they were sent"}
+    checksum = sha256_hex(decode(json.dumps(sealed).encode()).sealed_chunks())
+    integrity = {
+        "canonicalization": vocabulary.CANONICALIZATION,
+        "checksum_algorithm": vocabulary.CHECKSUM_ALGORITHM,
+        "checksum": checksum,
+        "signature_algorithm": None,
+        "signature": None,
+        "key_id": None,
+    }
+    return json.dumps(sealed | {"integrity": integrity}).encode()
+
+
+def probe_byte_exact(server: Server) -> Probe:
+    """Ask whether the byte-exact way can be trusted; sends nothing that could be imported.
+
+    Raises a ServerFailure for what is no answer to the question.
+    """
+    try:
+        answer = import_bundle(server, probe_document(), query={"dry_run": "1"}, content_type=BYTE_EXACT_TYPE)
+    except CallRefused as error:
+        if error.exchange.status == 415:
+            return Probe(False, "the server does not take the media type application/JSON")
+        if error.reason == "invalid_import_bundle":
+            return Probe(False, "the server did not read the body as a bundle")
+        raise
+    return judge_probe(answer)
+
+
+def judge_probe(answer: ImportAnswer) -> Probe:
+    """What the answer to the probe means."""
+    report = answer.report
+    if report.get("status") != "rejected":
+        return Probe(False, f"the probe was answered with status {report.get('status')}, not rejected")
+    if report.get("dry_run") is not True:
+        return Probe(False, "the query was dropped on the way: a dry run would import")
+    if checksum_matches(report) is not True:
+        return Probe(False, "the body was rewritten on the way: the checksum did not hold")
+    return Probe(True, "the bytes arrived as they were sent, and the query with them")
+
+
+def checksum_matches(report: Mapping[str, Any]) -> bool | None:
+    """Whether the server found the checksum of what it received to hold; None where it does not say."""
+    outer = report.get("integrity")
+    inner = outer.get("integrity") if isinstance(outer, Mapping) else None
+    matches = inner.get("checksum_matches") if isinstance(inner, Mapping) else None
+    return matches if isinstance(matches, bool) else None
