@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,8 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the developer's shell reaches a test."""
     for name in [name for name in os.environ if name.startswith(("DW_", "DWCTL_", "DURABLE_WORKFLOW_"))]:
         if name != "DWCTL_REFERENCE_DATA":
             monkeypatch.delenv(name)
-    yield

@@ -58,7 +58,7 @@ def namespace_name(text: str, origin: str) -> str:
 
 def duration(text: str, origin: str) -> float:
     """Seconds of "90", "1.5", "500ms", "30s", "2m" or "1h". Raises RequestNotPossible."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", text.strip())
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)?", text.strip())
     seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
     if seconds <= 0:
         raise wrong_value(origin, "must be a duration above zero, such as 500ms, 30s, 2m or 1h")

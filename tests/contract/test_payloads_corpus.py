@@ -27,9 +27,7 @@ from dwctl.bundle.vocabulary import VALUE_FINGERPRINT, VALUE_SCHEMA_TEXT
 from dwctl.errors import UndecodableDocument
 from dwctl.render.json_payloads import payload_document
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "schemas" / "bundle-decode.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "bundle-decode.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +90,7 @@ def test_every_payload_of_the_corpus_is_decoded_or_named(bundles: dict[str, Any]
 
 
 def test_the_findings_of_the_corpus_are_the_legacy_codecs_and_the_bytes(bundles: dict[str, Any]) -> None:
-    found = {
-        name[:2]: Counter(finding.rule for finding in payload_findings(b)) for name, b in bundles.items()
-    }
+    found = {name[:2]: Counter(finding.rule for finding in payload_findings(b)) for name, b in bundles.items()}
     assert {number: rules for number, rules in found.items() if rules} == {
         "54": {"payloads.codec_not_portable": 3},
         "55": {"payloads.codec_not_portable": 1},

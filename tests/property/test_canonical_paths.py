@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 from dwctl.bundle import canonical
+from dwctl.bundle.php_decode import decode_exactly
+from dwctl.bundle.php_encode import write_exactly
 from dwctl.errors import UndecodableDocument
 from json_texts import documents
 
@@ -20,7 +22,7 @@ _PHP = Path(__file__).parents[1] / "php" / "canonical.php"
 
 
 def _exactly(document: bytes) -> bytes:
-    return b"".join(canonical._write_exactly(canonical._decode_exactly(document)))
+    return b"".join(write_exactly(decode_exactly(document)))
 
 
 def _or_refused(write: Callable[[bytes], bytes], document: bytes) -> bytes | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dwctl.bundle.verify import VerifyOptions, verify_bundle
-from dwctl.render.json_import import import_report
+from dwctl.render.json_dry_run import import_report
 
 NOW = "2026-11-22T22:16:11.547001Z"
 LOCKED = "SQLSTATE[HY000]: General error: 5 database is locked (Connection: sqlite, SQL: insert into x values (y))"

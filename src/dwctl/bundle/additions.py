@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 
 from dwctl.bundle import vocabulary
-from dwctl.bundle.canonical import JsonValue, php_text
+from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.loose import count, entries, is_array, string, truthy
 from dwctl.bundle.payload_sites import external_references
+from dwctl.bundle.php_encode import php_text
 from dwctl.bundle.rules import found
 from dwctl.bundle.view import BundleView, Key
 

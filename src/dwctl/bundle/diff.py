@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dwctl.bundle.canonical import Document, JsonValue, infinite_number, php_text, sha256_hex
+from dwctl.bundle.canonical import Document, JsonValue, sha256_hex
 from dwctl.bundle.damage import require_bundle
 from dwctl.bundle.history_diff import Change, FieldDiff, HistoryDiff, change_of, diff_histories
 from dwctl.bundle.loose import count, field, integer, is_array, string, truthy
 from dwctl.bundle.open_work import OpenItem, open_work
+from dwctl.bundle.php_encode import infinite_number, php_text
 from dwctl.bundle.timeline import TimelineEntry
 from dwctl.errors import UndecodableDocument
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +23,18 @@ class Origin(StrEnum):
     GUIDE = "guide"
     TARGET = "target"
     SCHEMA = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: what it found, why that matters, and what to do about it."""
+
+    id: str
+    severity: Severity
+    origin: Origin
+    meaning: str
+    why: str
+    fix: str
 
 
 class Finding(NamedTuple):

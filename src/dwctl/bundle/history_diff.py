@@ -9,8 +9,9 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dwctl.bundle.canonical import JsonValue, php_text
+from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.loose import entries, field, integer, is_array
+from dwctl.bundle.php_encode import php_text
 from dwctl.bundle.timeline import TimelineEntry, timeline_entry
 
 

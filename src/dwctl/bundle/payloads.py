@@ -108,9 +108,7 @@ def _decode_avro(site: PayloadSite, blob: JsonValue) -> DecodedPayload:
     if frame.fault is None:
         return DecodedPayload(site, Outcome.DECODED, frame.value)
     inside = _inside(frame.value, _is_non_finite)
-    return DecodedPayload(
-        site, Outcome.UNDECODABLE, frame.value, fault=frame.fault, offset=frame.offset, inside=inside
-    )
+    return DecodedPayload(site, Outcome.UNDECODABLE, frame.value, fault=frame.fault, offset=frame.offset, inside=inside)
 
 
 def to_json(value: PythonValue) -> JsonValue:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, combinations
 
-from dwctl.bundle.canonical import Document, JsonValue, decode, php_float, sealed_part, sha256_hex
+from dwctl.bundle.canonical import Document, JsonValue, decode, sealed_part, sha256_hex
 from dwctl.bundle.loose import entries, field, string
+from dwctl.bundle.php_encode import php_float
 from dwctl.bundle.splice import Step, remove_key, restore_fractions
 from dwctl.errors import NotRepairable
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 Step = str | int
 """One step of a JSON path: the key of an object or the index of a list."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
+# Possessive, since the matcher would else remember every character of a long text.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

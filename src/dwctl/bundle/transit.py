@@ -6,7 +6,8 @@ import json
 import re
 import unicodedata
 
-from dwctl.bundle.canonical import MAX_DEPTH, JsonValue, nesting
+from dwctl.bundle.canonical import JsonValue
+from dwctl.bundle.php_decode import MAX_DEPTH, nesting
 
 _UNTRIMMED_KEYS = frozenset({"current_password", "password", "password_confirmation"})
 _AT_AN_END = re.compile(r"[!-~]")

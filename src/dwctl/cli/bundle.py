@@ -16,6 +16,7 @@ from dwctl.cli.bundle_options import (
     SigningKeyFileOption,
     SigningKeyOption,
     StrictOption,
+    read_document,
     size_limit,
     verify_options,
 )
@@ -67,7 +68,9 @@ def verify(
     options = verify_options(signing_key, signing_key_file, require_signature, strict, payloads, schema)
     files = find_bundles(paths)
     judged = with_progress(
-        verify_files(files, options, jobs=jobs, limit=size_limit(max_bundle_size)), len(files), "verifying"
+        verify_files(files, options, jobs=jobs, limit=size_limit(max_bundle_size), stdin=sys.stdin.buffer),
+        len(files),
+        "verifying",
     )
     if wanted is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable
@@ -108,9 +111,7 @@ def canonical(
       $ dwctl bundle canonical order-123.json | sha256sum
       $ dwctl bundle canonical --sealed order-123.json | sha256sum
     """
-    from dwctl.transfer.sources import load_document
-
-    document = load_document(file, size_limit(max_bundle_size))
+    document = read_document(file, max_bundle_size)
     if sealed:
         for chunk in document.sealed_chunks():
             sys.stdout.buffer.write(chunk)
@@ -143,10 +144,9 @@ def repair(
     from dwctl.bundle.restoration import repair as restore
     from dwctl.render.json_verdicts import repair_item
     from dwctl.transfer.files import write_private
-    from dwctl.transfer.sources import load_document
 
     wanted = chosen_format(output, as_json)
-    document = load_document(source, size_limit(max_bundle_size))
+    document = read_document(source, max_bundle_size)
     try:
         restored, proof = restore(document)
     except DwctlError as error:

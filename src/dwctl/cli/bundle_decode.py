@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dwctl.cli.bundle_files import naming
-from dwctl.cli.bundle_options import MaxSizeOption, size_limit
+from dwctl.cli.bundle_options import MaxSizeOption, read_document
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line, say
 from dwctl.errors import ExitCode, RequestNotPossible
 
@@ -50,7 +49,7 @@ def decode(
     from dwctl.bundle.payloads import Outcome, decode_site
 
     wanted = chosen_format(output, as_json)
-    sites = _sites(_bundle(file, size_limit(max_bundle_size)), file, path)
+    sites = _sites(_bundle(file, max_bundle_size), file, path)
     payloads = (decode_site(site) for site in sites)
     undecodable = 0
     if wanted is Format.JSONL:
@@ -113,9 +112,5 @@ def _other_paths(known: list[str]) -> str:
     return f"Leave PATH out, or name one of these: {', '.join(known[:_PATHS_NAMED])}{more}."
 
 
-def _bundle(file: str, limit: int) -> JsonValue:
-    from dwctl.bundle.canonical import decode as decode_document
-    from dwctl.transfer.sources import read_bundle
-
-    with naming(file):
-        return decode_document(read_bundle(file, limit)).value
+def _bundle(file: str, max_bundle_size: str | None) -> JsonValue:
+    return read_document(file, max_bundle_size).value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dwctl.cli.bundle_files import naming
-from dwctl.cli.bundle_options import MaxSizeOption, size_limit
+from dwctl.cli.bundle_options import MaxSizeOption, read_document
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line
 from dwctl.errors import AnswerIsNo, ExitCode, UnreadableInput
 
@@ -46,8 +46,7 @@ def diff(
         raise UnreadableInput(
             "standard input holds only one bundle", next_step="Name a file for A or for B.", reason="usage"
         )
-    limit = size_limit(max_bundle_size)
-    result = diff_bundles(_comparable(first, limit), _comparable(second, limit))
+    result = diff_bundles(_comparable(first, max_bundle_size), _comparable(second, max_bundle_size))
     if wanted is Format.TABLE:
         from dwctl.render.console_diff import write_diff
 
@@ -60,13 +59,12 @@ def diff(
     return ExitCode.NO if result.moved else ExitCode.DONE
 
 
-def _comparable(file: str, limit: int) -> Document:
+def _comparable(file: str, max_bundle_size: str | None) -> Document:
     """A document that can be compared; for `diff`, one that cannot is trouble (2) and no answer (1)."""
     from dwctl.bundle.diff import require_comparable
-    from dwctl.transfer.sources import load_document
 
     try:
-        document = load_document(file, limit)
+        document = read_document(file, max_bundle_size)
         with naming(file):
             require_comparable(document)
     except AnswerIsNo as error:

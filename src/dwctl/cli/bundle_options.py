@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from dwctl.cli.output import say
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
+    from dwctl.bundle.canonical import Document
     from dwctl.bundle.verify import VerifyOptions
 
 PathsArgument = Annotated[
@@ -58,6 +60,13 @@ def size_limit(text: str | None) -> int:
             f"'{text}' is not a size", where="--max-bundle-size", next_step="Write it like 500k, 64M or 1G."
         )
     return int(number) * _UNITS[unit]
+
+
+def read_document(name: str, max_bundle_size: str | None) -> Document:
+    """Read and decode the one bundle of a command; `-` is standard input."""
+    from dwctl.transfer.sources import load_document
+
+    return load_document(name, size_limit(max_bundle_size), sys.stdin.buffer)
 
 
 def verify_options(

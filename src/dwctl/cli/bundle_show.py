@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dwctl.cli.bundle_files import naming
-from dwctl.cli.bundle_options import MaxSizeOption, size_limit
+from dwctl.cli.bundle_options import MaxSizeOption, read_document
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line
 from dwctl.errors import ExitCode
 
@@ -40,10 +40,9 @@ def show(
     """
     from dwctl import schema_files
     from dwctl.bundle.summary import summarize
-    from dwctl.transfer.sources import load_document
 
     wanted = chosen_format(output, as_json)
-    document = load_document(file, size_limit(max_bundle_size))
+    document = read_document(file, max_bundle_size)
     with naming(file):
         summary = summarize(document, schema_files.load("history-export") if schema else None)
     if wanted is Format.TABLE:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dwctl.bundle.verify import VerifyOptions
     from dwctl.server.transport import Server
     from dwctl.transfer.carrier import Carrier
-    from dwctl.transfer.importing import ImportOptions, ImportResult
+    from dwctl.transfer.importing import ImportOptions, ImportResult, ImportTally
 
 
 class Via(StrEnum):
@@ -112,6 +112,7 @@ def history_import(
         dry_run=dry_run,
         repair=not no_repair,
         limit=limit,
+        stdin=sys.stdin.buffer,
     )
     with connection.open() as server:
         carrier = _carrier(connection, server, wanted, via, send_key=send_signing_key)
@@ -145,51 +146,54 @@ def _carrier(connection: Connection, server: Server, options: ImportOptions, via
 
 
 def _import(connection: Connection, files: list[str], carrier: Carrier, options: ImportOptions) -> int:
-    from dwctl.transfer.importing import exit_code_of, import_files
+    from dwctl.transfer.importing import ImportTally, import_files
 
-    results: list[ImportResult] = []
+    tally = ImportTally()
     interrupted = False
 
-    def taken() -> Iterator[ImportResult]:
+    def until_interrupted() -> Iterator[ImportResult]:
         nonlocal interrupted
         try:
-            for result in import_files(files, carrier, options):
-                results.append(result)
-                yield result
+            yield from tally.counting(import_files(files, carrier, options))
         except KeyboardInterrupt:
             interrupted = True
             say("dwctl: interrupted; running the same command again is safe: it asks before it imports.")
 
     if not options.dry_run:
         say(f"dwctl: import id {options.import_id}, namespace {options.namespace}")
-    _show(connection, taken(), results, options)
-    return ExitCode.INTERRUPTED if interrupted else exit_code_of(results)
+    _show(connection, until_interrupted(), tally, options)
+    return ExitCode.INTERRUPTED if interrupted else tally.exit_code
 
 
-def _show(
-    connection: Connection, taken: Iterable[ImportResult], results: list[ImportResult], options: ImportOptions
-) -> None:
+def _show(connection: Connection, results: Iterable[ImportResult], tally: ImportTally, options: ImportOptions) -> None:
     if connection.format is Format.TABLE:
         from dwctl.render.console_import import show_results
 
-        show_results(list(taken), options, sys.stdout)
+        list(results)  # each result is kept in the tally as it comes
+        show_results(tally, options, sys.stdout)
         return
-    from dwctl.render.json_import import SCHEMA, import_item, import_summary
+    from dwctl.render.json_dry_run import SCHEMA
+    from dwctl.render.json_import import import_item, import_summary
 
-    items = (import_item(result) for result in taken)
+    items = (import_item(result) for result in results)
     if connection.format is Format.JSONL:
         for item in items:
             print_json_line(item)
         return
     print_json_stream(
-        SCHEMA, "bundles", items, lambda: {"summary": import_summary(results)}, dry_run=options.dry_run,
+        SCHEMA, "bundles", items, lambda: {"summary": import_summary(tally)}, dry_run=options.dry_run,
         offline=False, server=connection.settings.server.value, namespace=options.namespace,
         import_id=options.import_id,
     )  # fmt: skip
 
 
 def _offline(
-    connection: Connection, files: list[str], options: VerifyOptions, import_id: str | None, jobs: int | None, limit: int
+    connection: Connection,
+    files: list[str],
+    options: VerifyOptions,
+    import_id: str | None,
+    jobs: int | None,
+    limit: int,
 ) -> int:
     from dwctl.cli.progress import with_progress
     from dwctl.transfer.dry_run import dry_run_offline
@@ -198,7 +202,9 @@ def _offline(
     setting = connection.settings.namespace
     namespace = setting.value.lower() if setting.given else None
     judged = with_progress(
-        dry_run_offline(files, options, namespace=namespace, jobs=jobs, limit=limit), len(files), "judging"
+        dry_run_offline(files, options, namespace=namespace, jobs=jobs, limit=limit, stdin=sys.stdin.buffer),
+        len(files),
+        "judging",
     )
     if connection.format is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable
@@ -209,7 +215,7 @@ def _offline(
         table.show(sys.stdout)
         return table.tally.exit_code
 
-    from dwctl.render.json_import import SCHEMA, dry_run_item
+    from dwctl.render.json_dry_run import SCHEMA, dry_run_item
     from dwctl.render.json_verdicts import verdict_summary
 
     tally = Tally()

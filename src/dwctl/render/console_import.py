@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.text import Text
@@ -12,7 +12,7 @@ from dwctl.render.console import console_for, plain_table
 from dwctl.render.console_verdicts import MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.importing import ImportOptions, ImportResult, ImportState, exit_code_of
+from dwctl.transfer.importing import ImportOptions, ImportResult, ImportState, ImportTally
 from dwctl.transfer.proof import ProofState
 
 _STYLES = {
@@ -26,9 +26,9 @@ _STYLES = {
 _PROOF_STYLES = {ProofState.PROVEN: "green", ProofState.UNKNOWN: "yellow"}
 
 
-def show_results(results: Sequence[ImportResult], options: ImportOptions, stream: TextIO) -> None:
+def show_results(tally: ImportTally, options: ImportOptions, stream: TextIO) -> None:
     """Print the table, the details of what needs attention, and the summary."""
-    console = console_for(stream)
+    console, results = console_for(stream), tally.results
     table = plain_table("state", "bundle", "instance", "type", "status", "way", "proof")
     for result in results:
         table.add_row(*_cells(result))
@@ -41,7 +41,7 @@ def show_results(results: Sequence[ImportResult], options: ImportOptions, stream
             for line in lines:
                 console.print(line, soft_wrap=True)
     console.print()
-    console.print(_summary(results, options), soft_wrap=True)
+    console.print(_summary(tally, options), soft_wrap=True)
 
 
 def _cells(result: ImportResult) -> Iterator[Text]:
@@ -145,16 +145,12 @@ def _proof_words(result: ImportResult) -> str:
     return f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words
 
 
-def _summary(results: Sequence[ImportResult], options: ImportOptions) -> Text:
-    states = [result.state for result in results]
-    parts = [
-        f"{states.count(state)} {state.value.replace('_', ' ')}" for state in ImportState if states.count(state)
-    ]
-    unproven = sum(not result.proven for result in results)
-    if unproven:
-        parts.append(f"{unproven} not proven")
-    code = int(exit_code_of(results))
+def _summary(tally: ImportTally, options: ImportOptions) -> Text:
+    parts = [f"{count} {state.value.replace('_', ' ')}" for state, count in tally.states.items() if count]
+    if tally.unproven:
+        parts.append(f"{tally.unproven} not proven")
+    code = int(tally.exit_code)
     verdict = ("YES", "bold green") if code == 0 else ("NO", "bold red")
     what = "would be imported" if options.dry_run else "imported and proven"
     text = f"all {what}" if code == 0 else f"not all {what} (exit code {code}: dwctl explain {code})"
-    return Text.assemble(f"{counted(len(results), 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")
+    return Text.assemble(f"{counted(len(tally.results), 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")

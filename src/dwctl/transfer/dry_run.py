@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import BinaryIO
 
 from dwctl.bundle.foresight import Foresight
 from dwctl.bundle.verify import VerifyOptions
@@ -18,10 +19,11 @@ def dry_run_offline(
     namespace: str | None = None,
     jobs: int | None = None,
     limit: int = MAX_BUNDLE_SIZE,
+    stdin: BinaryIO | None = None,
 ) -> Iterator[FileVerdict]:
     """Judge the files in their order, each with regard to those before it."""
     foresight = Foresight(namespace)
-    for judged in verify_files(files, options, jobs=jobs, limit=limit):
+    for judged in verify_files(files, options, jobs=jobs, limit=limit, stdin=stdin):
         if judged.verdict is None:
             yield judged
         else:

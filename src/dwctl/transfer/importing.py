@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, BinaryIO
 
 from dwctl.bundle.canonical import decode
-from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.foresight import Foresight
 from dwctl.bundle.restoration import Restoration, repair
 from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
@@ -85,6 +84,7 @@ class ImportOptions:
     dry_run: bool = False
     repair: bool = True
     limit: int = MAX_BUNDLE_SIZE
+    stdin: BinaryIO | None = None
 
 
 def import_files(files: Sequence[str], carrier: Carrier, options: ImportOptions) -> Iterator[ImportResult]:
@@ -100,7 +100,7 @@ def import_files(files: Sequence[str], carrier: Carrier, options: ImportOptions)
 
 def _import_file(file: str, carrier: Carrier, options: ImportOptions, foresight: Foresight) -> ImportResult:
     try:
-        content = read_bundle(file, options.limit)
+        content = read_bundle(file, options.limit, options.stdin)
     except UnreadableInput as problem:
         return ImportResult(FileVerdict(file, problem=problem), ImportState.FAILED, error=problem)
     verdict = verify_bundle(content, options.verify)
@@ -218,9 +218,7 @@ def _raise_if_general(error: ServerFailure) -> None:
         raise error
 
 
-def _prove(
-    content: bytes, verdict: Verdict, carrier: Carrier, options: ImportOptions, state: ImportState
-) -> Proof:
+def _prove(content: bytes, verdict: Verdict, carrier: Carrier, options: ImportOptions, state: ImportState) -> Proof:
     if verdict.run is None:
         return Proof((), problem="the bundle does not say which run it is")
     # An earlier import may have had another id; only our own must show ours.
@@ -228,26 +226,43 @@ def _prove(
     return carrier.prove(BundleView(decode(content).value), verdict.run, options.namespace, import_id)
 
 
-def exit_code_of(results: Sequence[ImportResult]) -> ExitCode:
-    """The design's precedence: partly done; then network, server, timeout if nothing was done because of them;
-    then no; then what could not be read."""
-    good = [result for result in results if result.good]
-    bad = [result for result in results if not result.good]
-    if not bad:
-        return ExitCode.DONE if good else ExitCode.USAGE
-    errors = [result.error for result in bad if result.error is not None]
-    stopped = {error.exit_code for error in errors} & {ExitCode.NETWORK, ExitCode.SERVER, ExitCode.TIMEOUT}
-    done = any(result.state is ImportState.IMPORTED for result in results)
-    if done:
-        return ExitCode.PARTLY
-    for code in (ExitCode.NETWORK, ExitCode.SERVER, ExitCode.TIMEOUT):
-        if code in stopped:
-            return code
-    if any(result.error is None or result.error.exit_code is ExitCode.NO for result in bad):
-        return ExitCode.NO
-    return ExitCode.USAGE
+@dataclass(slots=True)
+class ImportTally:
+    """What became of the bundles so far."""
+
+    results: list[ImportResult] = field(default_factory=list)
+
+    def counting(self, results: Iterable[ImportResult]) -> Iterator[ImportResult]:
+        """Yield the results and keep them as they pass."""
+        for result in results:
+            self.results.append(result)
+            yield result
+
+    @property
+    def states(self) -> dict[ImportState, int]:
+        """How many bundles are in each state."""
+        found = [result.state for result in self.results]
+        return {state: found.count(state) for state in ImportState}
+
+    @property
+    def unproven(self) -> int:
+        """Imported runs that the server does not show as their bundles say."""
+        return sum(not result.proven for result in self.results)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The design's precedence: 9 if some were imported and some not; 3, 6 or 7 if nothing was because of them;
+        1 if the only answers are no; 2 for what could not be read, and for nothing at all."""
+        bad = [result for result in self.results if not result.good]
+        if not bad:
+            return ExitCode.DONE if self.results else ExitCode.USAGE
+        if any(result.state is ImportState.IMPORTED for result in self.results):
+            return ExitCode.PARTLY
+        codes = {ExitCode.NO if result.error is None else result.error.exit_code for result in bad}
+        return next(code for code in _PRECEDENCE if code in codes)
 
 
-def warnings_of(result: ImportResult) -> list[Finding]:
-    """What a person should know of a bundle that was not refused."""
-    return [finding for finding in result.judged.findings if finding.severity is Severity.WARNING]
+_PRECEDENCE = (
+    ExitCode.LOCAL_STATE, ExitCode.INCOMPATIBLE, ExitCode.AUTH, ExitCode.NETWORK, ExitCode.SERVER,
+    ExitCode.TIMEOUT, ExitCode.NOT_FOUND, ExitCode.NO, ExitCode.USAGE,
+)  # fmt: skip

@@ -141,7 +141,9 @@ def _history(bundle: BundleView, events: Iterable[HistoryEvent]) -> Comparison:
     expected = f"{len(ours)} events, in order"
     for position, (mine, shown) in enumerate(zip_longest(ours, theirs[: len(ours)])):
         if mine != shown:
-            return Comparison("history", expected, f"event {position + 1} is {_event(shown)}, not {_event(mine)}", False)
+            return Comparison(
+                "history", expected, f"event {position + 1} is {_event(shown)}, not {_event(mine)}", False
+            )
     further = len(theirs) - len(ours)
     return Comparison("history", expected, f"the same, and {further} more" if further else "the same", holds=True)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from dwctl.bundle.canonical import Document, decode
 from dwctl.errors import RequestNotPossible, UndecodableDocument, UnreadableInput
@@ -43,7 +43,7 @@ def _expand(name: str) -> Iterator[str]:
     elif Path(name).is_dir():
         yield from _below(name)
     elif glob.has_magic(name) and not Path(name).exists():
-        matches = sorted(glob.glob(name, recursive=True))
+        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - a pattern may be absolute
         if not matches:
             raise RequestNotPossible(
                 "the pattern matches no file", where=name, next_step="Check the pattern, or name the folder.",
@@ -83,13 +83,13 @@ def _hidden(parent: str, folder: str) -> bool:
     return any(part.startswith(".") for part in Path(parent).relative_to(folder).parts)
 
 
-def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE) -> bytes:
-    """Read one bundle, at most `limit` bytes; `-` is standard input.
+def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None = None) -> bytes:
+    """Read one bundle, at most `limit` bytes; `-` is the stream that is handed in as `stdin`.
 
     Raises `UnreadableInput` for what is missing, not a regular file, not for us to read, or too large.
     """
     if name == STDIN:
-        return _within(sys.stdin.buffer.read(limit + 1), limit, "standard input")
+        return _within(b"" if stdin is None else stdin.read(limit + 1), limit, "standard input")
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -145,10 +145,10 @@ def _kind(mode: int) -> str:
     return "something else"
 
 
-def load_document(name: str, limit: int = MAX_BUNDLE_SIZE) -> Document:
+def load_document(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None = None) -> Document:
     """Read and decode one bundle; an `UndecodableDocument` says in which file the fault is."""
     try:
-        return decode(read_bundle(name, limit))
+        return decode(read_bundle(name, limit, stdin))
     except UndecodableDocument as error:
         error.where = name if error.where is None else f"{name}, {error.where}"
         raise

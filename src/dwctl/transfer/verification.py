@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
@@ -48,17 +49,24 @@ class FileVerdict:
         yield from self.foreseen
 
 
-def verify_file(file: str, options: VerifyOptions, limit: int = MAX_BUNDLE_SIZE) -> FileVerdict:
+def verify_file(
+    file: str, options: VerifyOptions, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None = None
+) -> FileVerdict:
     """Read and judge one file; never raises for what is wrong with it."""
     try:
-        content = read_bundle(file, limit)
+        content = read_bundle(file, limit, stdin)
     except UnreadableInput as problem:
         return FileVerdict(file, problem=problem)
     return FileVerdict(file, verify_bundle(content, options))
 
 
 def verify_files(
-    files: Sequence[str], options: VerifyOptions, *, jobs: int | None = None, limit: int = MAX_BUNDLE_SIZE
+    files: Sequence[str],
+    options: VerifyOptions,
+    *,
+    jobs: int | None = None,
+    limit: int = MAX_BUNDLE_SIZE,
+    stdin: BinaryIO | None = None,
 ) -> Iterator[FileVerdict]:
     """Judge files one after the other, or `jobs` at a time; yields in the order of the files.
 
@@ -67,11 +75,11 @@ def verify_files(
     if jobs is None:
         jobs = processes_for(files)
     if jobs < 2 or len(files) < 2 or STDIN in files:
-        yield from (verify_file(file, options, limit) for file in files)
+        yield from (verify_file(file, options, limit, stdin) for file in files)
         return
     # A forked child needs no import of its own; other systems start a fresh interpreter.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    chunk = max(1, min(8, len(files) // (jobs * 8)))
+    chunk = max(1, min(32, len(files) // (jobs * 8)))
     with context.Pool(min(jobs, len(files)), initializer=_leave_interrupts_to_the_parent) as pool:
         yield from pool.imap(partial(verify_file, options=options, limit=limit), files, chunksize=chunk)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_bundles import Bundle, small_bundle
 
 from dwctl.bundle.eligibility import eligibility_findings, run_status
 from dwctl.bundle.integrity import IntegrityReport
 from dwctl.bundle.view import BundleView
+from sample_bundles import Bundle, small_bundle
 
 Fired = list[tuple[str, str | None]]
 NOTHING_VERIFIED = IntegrityReport(present=True)
@@ -120,7 +120,15 @@ def test_a_workflow_section_that_is_a_list_has_no_run() -> None:
 
 @pytest.mark.parametrize(
     ("paths", "refused"),
-    [([["a"]], True), ([{"path": "a"}], True), ({"x": []}, True), (["a"], False), ("a", False), ([], False), ([5], False)],
+    [
+        ([["a"]], True),
+        ([{"path": "a"}], True),
+        ({"x": []}, True),
+        (["a"], False),
+        ("a", False),
+        ([], False),
+        ([5], False),
+    ],
 )
 def test_only_array_entries_of_the_redacted_paths_count(paths: Any, refused: bool) -> None:
     expected: Fired = [("bundle.redacted_payloads", "redaction.paths")] if refused else []

@@ -6,6 +6,10 @@ import json
 from typing import Any
 
 import pytest
+
+from dwctl.bundle.canonical import decode
+from dwctl.bundle.integrity import IntegrityReport, check_integrity
+from dwctl.errors import UndecodableDocument
 from sample_bundles import (
     LOST_FRACTION,
     ORDER,
@@ -16,10 +20,6 @@ from sample_bundles import (
     sealed,
     small_bundle,
 )
-
-from dwctl.bundle.canonical import decode
-from dwctl.bundle.integrity import IntegrityReport, check_integrity
-from dwctl.errors import UndecodableDocument
 
 KEY = b"a key"
 
@@ -91,7 +91,9 @@ def test_a_missing_checksum_is_refused_and_does_not_match(checksum: Any) -> None
     assert report.recomputed_checksum is not None
 
 
-@pytest.mark.parametrize("change", [str.upper, lambda text: text[:-1], lambda text: text + "0", lambda text: f" {text}"])
+@pytest.mark.parametrize(
+    "change", [str.upper, lambda text: text[:-1], lambda text: text + "0", lambda text: f" {text}"]
+)
 def test_a_checksum_is_compared_exactly(change: Any) -> None:
     checksum = recorded_checksum(sealed(small_bundle()))
     report, rules = check(sealed(small_bundle(), checksum=change(checksum)))

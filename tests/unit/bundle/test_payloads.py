@@ -213,9 +213,7 @@ def test_many_values_far_inside_cost_bounded_memory() -> None:
     deep = MAX_NESTING - 1
     many = b"\x0c\x80\x88\x7a" + b"\x00" * 1_000_000  # claims 1,000,000 nulls, within the length of the frame
     text = blob(b"\x0e\x02\x50" + b"k" * 40 + many)
-    wide = blob(
-        (b"\x0e\x02\x50" + b"k" * 40) * deep + b"\x0c\xc0\x9a\x0c" + b"\x00" * 100_001 + b"\x00" * deep
-    )
+    wide = blob((b"\x0e\x02\x50" + b"k" * 40) * deep + b"\x0c\xc0\x9a\x0c" + b"\x00" * 100_001 + b"\x00" * deep)
     assert findings(wide) == []
     tracemalloc.start()
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_bundles import Bundle, change, small_bundle
 
 from dwctl.bundle.structure import schema_fingerprint, structural_findings
 from dwctl.bundle.view import BundleView
 from dwctl.bundle.vocabulary import VALUE_SCHEMA_TEXT
+from sample_bundles import Bundle, change, small_bundle
 
 Fired = list[tuple[str, str | None]]
 SECTIONS = [
@@ -228,9 +228,7 @@ def test_only_avro_in_the_bundle_itself_has_framing_and_schema(changes: dict[str
 )
 def test_a_fingerprint_that_is_not_of_the_schema_beside_it_is_an_error(schema: str, fingerprint: str) -> None:
     changes = {f"{ENTRY}.writer_schema": schema, f"{ENTRY}.writer_schema_fingerprint": fingerprint}
-    assert after(changes) == [
-        ("payload_manifest.writer_schema_fingerprint_mismatch", "payloads.arguments.data")
-    ]
+    assert after(changes) == [("payload_manifest.writer_schema_fingerprint_mismatch", "payloads.arguments.data")]
 
 
 @pytest.mark.parametrize("field", ["writer_schema", "writer_schema_fingerprint"])
@@ -323,9 +321,7 @@ def test_a_sequence_as_text_is_a_sequence() -> None:
 @pytest.mark.parametrize("sequence", [2, "2", 1, 0, -1])
 def test_a_sequence_that_does_not_grow_is_an_error(sequence: Any) -> None:
     event = {"id": "event-3", "sequence": sequence, "type": "TimerFired"}
-    assert after({"history_events.2": event}) == [
-        ("history_events.sequence_not_monotonic", "history_events[2]")
-    ]
+    assert after({"history_events.2": event}) == [("history_events.sequence_not_monotonic", "history_events[2]")]
 
 
 def test_sequences_may_have_gaps_and_are_compared_across_events_without_one() -> None:

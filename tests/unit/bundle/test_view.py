@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_bundles import small_bundle
 
 from dwctl.bundle.view import BundleView, as_object, rows
+from sample_bundles import small_bundle
 
 LISTS = ("events", "commands", "signals", "updates", "tasks", "activities", "timers")
 OBJECTS = ("workflow", "payloads", "redaction", "links")

@@ -15,9 +15,7 @@ from jsonschema import Draft202012Validator
 from dwctl.cli import bundle_decode
 from dwctl.errors import ExitCode, RequestNotPossible, UndecodableDocument, UnreadableInput
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "schemas" / "bundle-decode.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "bundle-decode.schema.json").read_text(encoding="utf-8"))
 
 app = typer.Typer()
 app.command("decode")(bundle_decode.decode)
@@ -90,23 +88,17 @@ def test_the_table_has_a_row_for_each_payload(bundle: str, capsys: pytest.Captur
     assert output.err == ""
 
 
-def test_a_path_of_one_payload_prints_its_value_alone(
-    bundle: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_path_of_one_payload_prints_its_value_alone(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(bundle, "signals.0") == ExitCode.DONE
     assert capsys.readouterr().out == '{\n  "to": "héll"\n}\n'
 
 
-def test_a_path_of_several_payloads_prints_their_rows(
-    bundle: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_path_of_several_payloads_prints_their_rows(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(bundle, "signals") == ExitCode.DONE
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_a_path_of_a_payload_without_value_prints_its_row(
-    bundle: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_path_of_a_payload_without_value_prints_its_row(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(bundle, "commands.0.payload") == ExitCode.DONE
     assert "external: s3://b/k" in capsys.readouterr().out
 
@@ -134,9 +126,7 @@ def test_json_lines_are_the_items_of_the_document(bundle: str, capsys: pytest.Ca
     assert [json.loads(line) for line in lines] == document["payloads"]
 
 
-def test_json_of_a_path_holds_only_what_was_asked_for(
-    bundle: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_of_a_path_holds_only_what_was_asked_for(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(bundle, "payloads.arguments.data", "--json") == ExitCode.DONE
     (payload,) = json.loads(capsys.readouterr().out)["payloads"]
     assert payload == {
@@ -159,16 +149,12 @@ def test_an_undecodable_payload_ends_in_1_in_every_format(
     assert "dwctl explain payloads.undecodable" in output.err
 
 
-def test_a_good_payload_beside_a_damaged_one_can_be_had(
-    damaged: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_good_payload_beside_a_damaged_one_can_be_had(damaged: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(damaged, "signals.0") == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == {"to": "héll"}
 
 
-def test_a_number_that_is_not_finite_ends_in_1_and_is_shown(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_number_that_is_not_finite_ends_in_1_and_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, {"signals": [{"arguments": blob(b"\x06\x00\x00\x00\x00\x00\x00\xf0\x7f")}]})
     assert run(file, "signals", "--json") == ExitCode.NO
     document = json.loads(capsys.readouterr().out)
@@ -190,12 +176,8 @@ def test_a_path_without_a_payload_is_a_usage_error_that_names_others(bundle: str
     assert "(6 in all)" in refusal.value.next_step
 
 
-@pytest.mark.parametrize(
-    "document", [{}, [], 5, {"payloads": {"codec": "avro", "arguments": {"data": None}}}]
-)
-def test_a_bundle_without_payloads_says_so(
-    document: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("document", [{}, [], 5, {"payloads": {"codec": "avro", "arguments": {"data": None}}}])
+def test_a_bundle_without_payloads_says_so(document: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, document)
     assert run(file) == ExitCode.DONE
     output = capsys.readouterr()
