@@ -162,9 +162,14 @@ def as_json(value: Any) -> bytes:
 
 
 def with_top_level_key(document: bytes, member: bytes) -> bytes:
-    """The text of an object with one more member in front, as `dw workflow:history-export` adds one."""
+    """The text of an object with one more member in front, as `dw workflow:history-export` adds one.
+
+    The layout stays, so that taking the member away again gives the same bytes.
+    """
     brace = document.index(b"{") + 1
-    return document[:brace] + member + b"," + document[brace:]
+    rest = document[brace:].lstrip()
+    layout = document[brace : len(document) - len(rest)]
+    return document[:brace] + layout + member + b"," + layout + rest
 
 
 def checksum_of(document: bytes) -> str:

@@ -103,7 +103,7 @@ def _syntax_error(text: str, at: int, detail: str) -> UndecodableDocument:
     return _undecodable(text, at, f"the document is not JSON: {detail[0].lower()}{detail[1:]}", "syntax_error")
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[{\]}]', re.DOTALL)
 
 
 def _refuse_nesting(text: str) -> None:

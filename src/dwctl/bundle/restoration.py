@@ -179,8 +179,8 @@ class _Search:
 
     def _cut(self, sealed: dict[str, JsonValue], groups: Sequence[_Group]) -> tuple[list[bytes], list[int]]:
         """The canonical text cut at every number of the groups: n + 1 segments, and whose number each cut is."""
-        mark = "dwctl-cut"
-        while mark.encode() in self.document.raw:
+        mark, unmarked = "dwctl-cut", self.document.canonical_text_of(sealed)
+        while mark.encode() in unmarked:
             mark += "-"
         marks = {path: f"{mark}:{at}" for at, group in enumerate(groups) for path in group.paths}
         text = self.document.canonical_text_of(_marked(sealed, marks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from rich.text import Text
@@ -14,6 +14,9 @@ from dwctl.render.text import one_line
 from dwctl.render.wording import counted
 from dwctl.transfer.importing import ImportOptions, ImportResult, ImportState, ImportTally
 from dwctl.transfer.proof import ProofState
+
+MOST_PROOFS = 3
+"""Bundles up to which each proof is shown on its own."""
 
 _STYLES = {
     ImportState.WOULD_IMPORT: "green",
@@ -34,13 +37,16 @@ def show_results(tally: ImportTally, options: ImportOptions, stream: TextIO) -> 
         table.add_row(*_cells(result))
     if results:
         console.print(table)
+    briefly = len(results) > MOST_PROOFS
     for result in results:
-        lines = list(_details(result))
+        lines = list(_details(result, briefly=briefly))
         if lines:
             console.print()
             for line in lines:
                 console.print(line, soft_wrap=True)
     console.print()
+    if briefly and any(_is_proven(result) for result in results):
+        console.print(_what_was_compared(results), soft_wrap=True)
     console.print(_summary(tally, options), soft_wrap=True)
 
 
@@ -59,8 +65,22 @@ def _cells(result: ImportResult) -> Iterator[Text]:
         yield Text(result.proof.state.value, style=_PROOF_STYLES.get(result.proof.state, "red"))
 
 
-def _details(result: ImportResult) -> Iterator[Text]:
-    body = [*_repair(result), *_findings(result), *_server_rules(result), *_error(result), *_proof(result)]
+def _is_proven(result: ImportResult) -> bool:
+    return result.proof is not None and result.proof.state is ProofState.PROVEN
+
+
+def _what_was_compared(results: Sequence[ImportResult]) -> Text:
+    """One line for all proofs that held, instead of one each."""
+    proofs = [result.proof for result in results if result.proof is not None and _is_proven(result)]
+    held = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds)
+    unseen = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds is None)
+    words = f"{counted(len(proofs), 'run')} proven by {', '.join(held)}"
+    return Text(f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words)
+
+
+def _details(result: ImportResult, *, briefly: bool) -> Iterator[Text]:
+    proof = () if briefly and _is_proven(result) else _proof(result)
+    body = [*_repair(result), *_findings(result), *_server_rules(result), *_error(result), *proof]
     if body:
         head = (result.state.value, f"bold {_STYLES[result.state]}")
         yield Text.assemble(head, "  ", (one_line(result.judged.file), "bold"))

@@ -47,19 +47,21 @@ def _walk_once(fetch: Callable[[str | None], Page], found: dict[str, RunRow], li
     """Once through the list, adding to `found`: whether no row can be missing, and how many requests."""
     token: str | None = None
     tokens: set[str] = set()
+    seen: set[str] = set()
     asked, passed, settled = 0, 0, True
     while True:
         early = _one_earlier(token, passed)
         page = fetch(early or token)
         asked += 1
         if early is not None:
-            settled = settled and bool(page.rows) and page.rows[0].run_id in found
+            settled = settled and bool(page.rows) and page.rows[0].run_id in seen
             passed -= 1
         for row in page.rows:
             found[row.run_id] = row
+            seen.add(row.run_id)
         passed += len(page.rows)
         token = page.next_page_token
-        if token is None or (limit is not None and len(found) >= limit):
+        if token is None or (limit is not None and len(seen) >= limit):
             return settled, asked
         if token in tokens or not page.rows:
             return False, asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def explained(document: bytes) -> Restoration:
     return outcome
 
 
-def assert_restored(original: bytes, damaged: bytes, cause: Cause, *, paths: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def assert_restored(original: bytes, damaged: bytes, cause: Cause, *, paths: Set[str] = frozenset()) -> None:
     """The damaged bundle is explained and repaired to exactly the original bytes."""
     assert damaged != original
     restored, proof = repair(decode(damaged))
@@ -187,8 +188,7 @@ def test_an_added_top_level_key_is_removed(path: Path, member: bytes) -> None:
     damaged = with_top_level_key(original, member)
     restored, proof = repair(decode(damaged))
     assert (proof.cause, len(proof.removed_keys), proof.restored_paths) == (Cause.ADDED_TOP_LEVEL_KEY, 1, ())
-    assert decode(restored).value == decode(original).value
-    assert restored.replace(b"{\n    ", b"{", 1) == original.replace(b"{\n    ", b"{", 1)
+    assert restored == original
 
 
 def test_a_key_at_the_end_and_a_key_written_twice_are_removed() -> None:

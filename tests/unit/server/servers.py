@@ -32,16 +32,12 @@ class Wire:
     attempts: list[Attempt] = field(default_factory=list)
     seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        self._next = None if callable(self.answers) else iter(self.answers)
-
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer a request from the script."""
         self.requests.append(request)
-        if self._next is None:
-            assert callable(self.answers)
+        if callable(self.answers):
             return self.answers(request)
-        answer = next(self._next)
+        answer = list(self.answers)[len(self.requests) - 1]
         if isinstance(answer, Exception):
             raise answer
         return answer

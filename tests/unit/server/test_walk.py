@@ -78,6 +78,19 @@ def test_a_row_that_vanishes_makes_it_read_again_and_hides_nothing(
     assert {found.run_id for found in walk.rows} >= set(names)
 
 
+@given(st.integers(5, 40), st.integers(2, 7), st.dictionaries(st.integers(1, 30), st.integers(0, 39)))
+def test_what_is_called_complete_holds_every_row_that_stayed(count: int, size: int, victims: dict[int, int]) -> None:
+    names = [f"r{index}" for index in range(count)]
+
+    def vanish(call: int) -> None:
+        if call in victims and len(names) > 1:
+            del names[victims[call] % len(names)]
+
+    walk = walk_runs(pages(names, size, vanish))
+    if walk.complete:
+        assert {found.run_id for found in walk.rows} >= set(names)
+
+
 def test_a_list_that_never_stands_still_is_called_incomplete() -> None:
     names = [f"r{index}" for index in range(4000)]
 

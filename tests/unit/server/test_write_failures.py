@@ -17,7 +17,7 @@ MESSAGES = [
     ("SQLSTATE[HY000]: General error: 1205 Lock wait timeout exceeded; try restarting transaction", "contention",
      "HY000", "1205"),
     ("SQLSTATE[HY000]: General error: 1213 Deadlock found when trying to get lock", "contention", "HY000", "1213"),
-    ("SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock; try restarting", "contention",
+    ("SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock; try again", "contention",
      "40001", "1213"),
     ("SQLSTATE[40001]: Serialization failure: 7 ERROR:  could not serialize access", "contention", "40001", "7"),
     ("SQLSTATE[40P01]: Deadlock detected: 7 ERROR:  deadlock detected", "contention", "40P01", "7"),
@@ -54,8 +54,7 @@ def test_the_codes_decide(message: str, failure: str, state: str | None, code: s
 @pytest.mark.parametrize(
     "message",
     [
-        "SQLSTATE[23000]: Integrity constraint violation: 19 UNIQUE constraint failed: a.b (Connection: sqlite, SQL: "
-        "insert into x values (SQLSTATE[HY000]: General error: 5 database is locked))",
+        "SQLSTATE[23000]: Integrity constraint violation: 19 x (SQL: SQLSTATE[HY000]: General error: 5 is locked)",
         "SQLSTATE[23000]: Integrity constraint violation: 19 General error: 5 database is locked",
         "Something else: SQLSTATE[40001]: Serialization failure: 1213 Deadlock",
         "the database is locked down by policy",
