@@ -1,13 +1,16 @@
-"""Everything that `dwctl explain` knows: rules and exit codes, under one id each."""
+"""Everything that `dwctl explain` knows, under one id each: rules, reasons, driver codes, exit codes."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 
 from dwctl.bundle.rules import RULES
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
+from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
+from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +92,58 @@ _EXIT_CODES = {
 
 @cache
 def all_explanations() -> list[Explanation]:
-    """Every row, rules first, in the order of their tables."""
-    rules = [
-        Explanation(rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix)
-        for rule in RULES.values()
-    ]
-    codes = [
-        Explanation(
-            str(int(code)), "exit code", None, "dwctl", f"{word.capitalize()}. {meaning}",
-            "Scripts and CI jobs branch on the exit code.", fix,
+    """Every row: rules, server reasons and driver codes, exit codes, in the order of their tables."""
+    return [*_rules(), *_reasons(), *_driver_codes(), *_exit_codes()]
+
+
+def _rules() -> Iterator[Explanation]:
+    for rule in RULES.values():
+        yield Explanation(
+            rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix
         )
-        for code, (word, meaning, fix) in _EXIT_CODES.items()
-    ]  # fmt: skip
-    return rules + codes
+
+
+def _reasons() -> Iterator[Explanation]:
+    for rows, origin in ((SERVER_REASONS, "server"), (OWN_REASONS, "dwctl")):
+        for row in rows:
+            statuses = " or ".join(str(status) for status in row.statuses)
+            kind = f"reason, {statuses}, exit code {int(row.exit_code)}" if statuses else "reason"
+            yield Explanation(row.id, kind, None, origin, _sentence(row.meaning), _sentence(row.why), row.fix)
+
+
+_CONTENTION_FIX = "Nothing was written: the same import succeeds later. dwctl tries again by itself."
+_VIOLATION_FIX = "A row exists already: a retry does not help. Compare the run on the server with the bundle."
+
+
+def _driver_codes() -> Iterator[Explanation]:
+    for row in DRIVER_CODES:
+        contention = row.failure is WriteFailure.CONTENTION
+        yield Explanation(
+            f"{row.database}:{row.code}",
+            f"driver code, {row.failure.value}",
+            None,
+            row.database,
+            _sentence(row.meaning),
+            "target.write_failed carries the database's own code, which tells contention from violation.",
+            _CONTENTION_FIX if contention else _VIOLATION_FIX,
+        )
+
+
+def _exit_codes() -> Iterator[Explanation]:
+    for code, (word, meaning, fix) in _EXIT_CODES.items():
+        yield Explanation(
+            str(int(code)),
+            "exit code",
+            None,
+            "dwctl",
+            f"{word.capitalize()}. {meaning}",
+            "Scripts and CI jobs branch on the exit code.",
+            fix,
+        )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
 def explanation(identifier: str) -> Explanation:
