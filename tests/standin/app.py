@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from standin.store import NOW, TERMINAL, ImportedRun, Store
 
@@ -475,7 +475,7 @@ async def _read(scope: Scope, receive: Receive) -> Received:
             break
     return Received(
         method=scope["method"],
-        path=scope["raw_path"].decode(),
+        path=urlsplit(scope["raw_path"].decode()).path,  # absolute where a client takes us for its proxy
         query=dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
         headers={name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]},
         body=bytes(body),

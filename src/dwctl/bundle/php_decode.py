@@ -41,7 +41,8 @@ def decode_exactly(document: bytes) -> JsonValue:
         raise _syntax_error(text, error.pos, error.msg) from None
     except ValueError as error:
         # Only the hook for NaN and the infinities raises a bare ValueError.
-        raise _syntax_error(text, text.find(str(error)), f"{error} is not a JSON value") from None
+        at = next(token.start() for token in _TEXT_OR_CONSTANT.finditer(text) if token[0][0] != '"')
+        raise _undecodable(text, at, f"the document is not JSON: {error} is not a JSON value", "syntax_error") from None
     except RecursionError:
         _refuse_nesting(text)
         raise
@@ -103,6 +104,7 @@ def _syntax_error(text: str, at: int, detail: str) -> UndecodableDocument:
     return _undecodable(text, at, f"the document is not JSON: {detail[0].lower()}{detail[1:]}", "syntax_error")
 
 
+_TEXT_OR_CONSTANT = re.compile(r'"(?:[^"\\]++|\\.)*+"|NaN|-?Infinity', re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[{\]}]', re.DOTALL)
 
 

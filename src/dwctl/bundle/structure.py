@@ -190,8 +190,8 @@ def _commands(bundle: BundleView) -> Iterator[Finding]:
                 "commands.history_event_missing",
                 f"commands[{key}]",
                 command_id=identity,
-                status=command.get("status"),
-                outcome=command.get("outcome"),
+                status=string(command.get("status")),
+                outcome=string(command.get("outcome")),
             )
 
 

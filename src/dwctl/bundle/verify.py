@@ -101,6 +101,12 @@ class Verdict:
     links: tuple[LinkRow, ...] = ()
     repair: Restoration | None = None
 
+    def __reduce__(self) -> tuple[type[Verdict], tuple[object, ...]]:
+        """Travel between processes as the plain fields: a third of the cost of what dataclasses do by default."""
+        return Verdict, (
+            self.size, self.reference, self.own, self.integrity, self.bundle, self.run, self.rows, self.links, self.repair
+        )  # fmt: skip
+
     @property
     def outcome(self) -> Outcome:
         """Derived from the findings, never stored."""
@@ -131,12 +137,12 @@ def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verd
     except UndecodableDocument as error:
         return _unreadable(len(document), _undecodable(error))
     if not is_array(decoded.value):
-        kind = "null" if decoded.value is None else type(decoded.value).__name__
-        return _unreadable(len(document), found("bundle.unparseable", problem=f"the document is a {_JSON_KINDS[kind]}"))
+        kind = next(name for kind, name in _JSON_KINDS.items() if isinstance(decoded.value, kind))
+        return _unreadable(len(document), found("bundle.unparseable", problem=f"the document is a {kind}"))
     return _verify_decoded(decoded, options)
 
 
-_JSON_KINDS = {"null": "null", "bool": "boolean", "int": "number", "float": "number", "str": "string"}
+_JSON_KINDS = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "string"}
 
 
 def _undecodable(error: UndecodableDocument) -> Finding:

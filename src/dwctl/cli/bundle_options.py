@@ -102,7 +102,7 @@ def _signing_key(given: str | None, file: Path | None) -> bytes | None:
         )
     if given is not None:
         say("dwctl: warning: --signing-key is visible to others in the process list; prefer --signing-key-file.")
-        return _not_empty(given.encode(), "--signing-key")
+        return _not_empty(os.fsencode(given), "--signing-key")
     if file is not None:
         try:
             return _not_empty(file.read_bytes().rstrip(b"\r\n"), str(file))
@@ -111,7 +111,7 @@ def _signing_key(given: str | None, file: Path | None) -> bytes | None:
                 f"the signing key cannot be read: {error.strerror}", where=str(file), next_step="Check the file."
             ) from None
     from_environment = os.environ.get("DWCTL_SIGNING_KEY")
-    return from_environment.encode() if from_environment else None
+    return os.fsencode(from_environment) if from_environment else None
 
 
 def _not_empty(key: bytes, where: str) -> bytes:

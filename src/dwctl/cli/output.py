@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -45,7 +46,8 @@ current = Invocation()
 def begin(arguments: Sequence[str]) -> None:
     """Note what was asked for before it is parsed, so that even a usage error comes in the format wanted."""
     global current
-    words = [word for word in arguments if not word.startswith("-")]
+    # Only up to the first option: what follows one may be its value, and that value a secret.
+    words = list(takewhile(lambda word: not word.startswith("-"), arguments))
     current = Invocation(command=" ".join(words[:2]))
     text = " ".join(arguments)
     if "--json" in arguments or "--output json" in text or "--output=json" in text:

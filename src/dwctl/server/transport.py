@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,9 @@ from dwctl.server.target import Target, refuse_open_wire
 from dwctl.server.tls import peer_of, trust
 from dwctl.server.wire_errors import failure_of
 from dwctl.settings import Auth, Role
+
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)  # their debug lines hold headers; ours is `Attempt`
 
 CONTROL_PLANE_VERSION: Final = "2"
 LARGEST_ANSWER: Final = 512 * 1024 * 1024

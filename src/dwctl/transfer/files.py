@@ -17,7 +17,7 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
     """
     target = Path(name)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=".dwctl-unfinished-", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)

@@ -40,9 +40,9 @@ def find_bundles(names: Sequence[str]) -> list[str]:
 def _expand(name: str) -> Iterator[str]:
     if name == STDIN or not name:
         yield name
-    elif Path(name).is_dir():
+    elif os.path.isdir(name):  # noqa: PTH112 - bears any name
         yield from _below(name)
-    elif glob.has_magic(name) and not Path(name).exists():
+    elif glob.has_magic(name) and not os.path.exists(name):  # noqa: PTH110 - bears any name
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - a pattern may be absolute
         if not matches:
             raise RequestNotPossible(
@@ -63,7 +63,7 @@ def _below(folder: str) -> list[str]:
             for file in files
             if file.endswith(".json") and not file.startswith(".") and not _hidden(parent, folder)
         )
-    except PermissionError as error:
+    except OSError as error:
         raise UnreadableInput(
             "the folder cannot be read", where=str(error.filename), next_step="Check its permissions."
         ) from None
@@ -120,7 +120,7 @@ def _within(content: bytes, limit: int, name: str) -> bytes:
 
 def _too_large(size: int, limit: int, name: str) -> UnreadableInput:
     return UnreadableInput(
-        f"{size / 2**20:.0f} MiB are more than the limit of {limit / 2**20:g} MiB", where=name,
+        f"{size:,} bytes are more than the limit of {limit:,} bytes", where=name,
         next_step="Allow more with --max-bundle-size, if this is a bundle.", reason="too_large",
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,10 @@ class FileVerdict:
     verdict: Verdict | None = None
     problem: UnreadableInput | None = None
     foreseen: tuple[Finding, ...] = ()
+
+    def __reduce__(self) -> tuple[type[FileVerdict], tuple[object, ...]]:
+        """Travel between processes as the plain fields: a third of the cost of what dataclasses do by default."""
+        return FileVerdict, (self.file, self.verdict, self.problem, self.foreseen)
 
     @property
     def outcome(self) -> Outcome:
@@ -80,7 +85,7 @@ def verify_files(
     # A forked child needs no import of its own; other systems start a fresh interpreter.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     chunk = max(1, min(32, len(files) // (jobs * 8)))
-    with context.Pool(min(jobs, len(files)), initializer=_leave_interrupts_to_the_parent) as pool:
+    with context.Pool(min(jobs, len(files)), initializer=_prepare_worker) as pool:
         yield from pool.imap(partial(verify_file, options=options, limit=limit), files, chunksize=chunk)
 
 
@@ -97,8 +102,13 @@ def processes_for(files: Sequence[str]) -> int:
     return 1
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _prepare_worker() -> None:
+    """In a child: interrupts are the parent's to handle, and what was inherited is not garbage to be looked for.
+
+    Without the freeze, the collector would write to every inherited page and make the system copy it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
 
 
 @dataclass(slots=True)

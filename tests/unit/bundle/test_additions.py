@@ -267,6 +267,7 @@ def test_a_scalar_or_a_list_of_texts_is_a_search_attribute(value: Any) -> None:
 
 
 def test_sections_of_any_shape_are_borne() -> None:
-    for value in (None, 5, "text", True, [], {}, ["x"], [[["x"]]], {"": {"": []}}):
+    odd: list[Any] = [None, 5, "text", True, [], {}, ["x"], [[["x"]]], {"": {"": []}}]
+    for value in odd:
         names = ["workflow", "payloads", "history_events", "commands", "tasks", "timers", "activities", "redaction"]
         assert isinstance(findings(small_bundle(dict.fromkeys(names, value)), strict=True), list)

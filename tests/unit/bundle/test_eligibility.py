@@ -12,6 +12,8 @@ from dwctl.bundle.view import BundleView
 from sample_bundles import Bundle, small_bundle
 
 Fired = list[tuple[str, str | None]]
+TRUTHY: list[Any] = [True, 1, "1", "true", "false", "0.0", 0.5, [0], {"a": 1}]
+FALSY: list[Any] = [False, 0, "", "0", None, ..., [], {}, 0.0]
 NOTHING_VERIFIED = IntegrityReport(present=True)
 
 
@@ -83,8 +85,8 @@ def test_a_closed_run_needs_a_history_that_is_exactly_complete(status: str, comp
 @pytest.mark.parametrize(
     ("current", "accepted"),
     [
-        *((value, True) for value in (True, 1, "1", "true", "false", "0.0", 0.5, [0], {"a": 1})),
-        *((value, False) for value in (False, 0, "", "0", None, ..., [], {}, 0.0)),
+        *((value, True) for value in TRUTHY),
+        *((value, False) for value in FALSY),
     ],
 )
 def test_an_open_run_must_be_current_as_php_casts_it(status: str, current: Any, accepted: bool) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from dwctl.bundle import loose
 
+NO_INTEGERS: list[Any] = [True, False, None, 1.0, 0.0, -0.0, [], {}, [1]]
+
 
 @pytest.mark.parametrize(
     ("value", "expected"),
@@ -24,7 +26,7 @@ def test_a_string_is_one_only_if_it_is_not_empty(value: Any, expected: str | Non
         *((str(number), number) for number in (0, 1, -1, 10, 2**63 - 1, -(2**63))),
         *((text, None) for text in ("", "01", "-0", "-01", "+1", "1.0", "1e0", " 1", "1 ", "1\n", "0x1", "one", "１")),
         *((text, None) for text in (str(2**63), str(-(2**63) - 1), "9" * 30)),
-        *((value, None) for value in (True, False, None, 1.0, 0.0, -0.0, [], {}, [1])),
+        *((value, None) for value in NO_INTEGERS),
     ],
 )
 def test_an_integer_is_an_integer_or_a_string_as_php_writes_one(value: Any, expected: int | None) -> None:

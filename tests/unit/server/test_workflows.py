@@ -41,7 +41,9 @@ def events(request: httpx.Request, count: int = 25) -> httpx.Response:
     size = int(request.url.params["page_size"])
     token = request.url.params.get("next_page_token")
     after = int(base64.b64decode(token)) if token else 0
-    page = [{"sequence": number, "event_type": "X", "payload": []} for number in range(after + 1, count + 1)][:size]
+    page: list[dict[str, Any]] = [
+        {"sequence": number, "event_type": "X", "payload": []} for number in range(after + 1, count + 1)
+    ][:size]
     more = bool(page) and page[-1]["sequence"] < count
     following = base64.b64encode(str(page[-1]["sequence"]).encode()).decode() if more else None
     return reply({"workflow_id": "w", "run_id": "r", "events": page, "next_page_token": following})
