@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dwctl.server.retries import RetryPolicy
 from server_cli import command
 from standin import Behaviour, Fault, FaultKind, RunningStandIn, serve
 
@@ -93,9 +94,14 @@ def test_no_output_and_no_log_holds_a_secret(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503, 302, 200])
 def test_a_server_that_repeats_what_it_was_sent_does_not_make_dwctl_say_it(
-    running: RunningStandIn, capsys: Capture, caplog: pytest.LogCaptureFixture, status: int
+    running: RunningStandIn,
+    capsys: Capture,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("dwctl.server.transport.RetryPolicy", lambda: RetryPolicy(first=0.001, longest=0.001))
     headers = {"authorization": f"Bearer {PLANTED}-OPERATOR", "x": f"{PLANTED}-ADMIN"}
     fault = Fault(
         FaultKind.ANSWER,

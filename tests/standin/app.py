@@ -38,10 +38,11 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault, for the next request whose path contains `path`."""
+    """One fault, for the next request whose path contains `path`; of imports, dry runs or real ones only."""
 
     kind: FaultKind
     path: str = ""
+    dry_run: bool | None = None
     status: int = 500
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +75,11 @@ class Received:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def asks_for_a_dry_run(self) -> bool:
+        """Whether the client wanted a dry run, whatever becomes of its query on the way."""
+        return self.query.get("dry_run") == "1" or b'"dry_run":true' in self.body[-300:]
+
 
 class StandIn:
     """The application. Tests set `behaviour`, fill `store`, and read `received`."""
@@ -86,7 +92,7 @@ class StandIn:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _read(scope, receive)
         self.received.append(request)
-        fault = self._fault(request.path)
+        fault = self._fault(request)
         if fault is None:
             await _answer(send, *self.respond(request))
         elif fault.kind is FaultKind.RESET_BEFORE:
@@ -102,9 +108,9 @@ class StandIn:
         else:
             await _answer(send, fault.status, fault.body, dict(fault.headers))
 
-    def _fault(self, path: str) -> Fault | None:
+    def _fault(self, request: Received) -> Fault | None:
         for index, fault in enumerate(self.behaviour.faults):
-            if fault.path in path:
+            if fault.path in request.path and fault.dry_run in (None, request.asks_for_a_dry_run):
                 return self.behaviour.faults.pop(index)
         return None
 

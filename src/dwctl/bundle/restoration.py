@@ -70,19 +70,22 @@ def explain_mismatch(document: Document) -> Restoration | None:
     if expected is None or not re.fullmatch(r"[0-9a-f]{64}", expected):
         return None
     search = _Search(document, expected)
-    for removed in _removable(document.value):
-        sealed = {key: item for key, item in sealed_part(document.value).items() if key not in removed}
-        fractions = search.fractions(sealed)
-        if fractions is not None:
-            return Restoration(
-                _cause(bool(removed), bool(fractions)),
-                proven=True,
-                checksum=expected,
-                removed_keys=removed,
-                restored_paths=tuple(".".join(map(str, steps)) for steps, _ in fractions),
-                tried=search.tried,
-                fractions=fractions,
-            )
+    variants = list(_removable(document.value))
+    # Cheap and likely first: the bound must not be spent on one variant before the others were looked at.
+    for numbers in (_no_groups, _search_attribute_groups, _user_data_groups):
+        for removed in variants:
+            sealed = {key: item for key, item in sealed_part(document.value).items() if key not in removed}
+            fractions = search.fractions(sealed, numbers(sealed))
+            if fractions is not None:
+                return Restoration(
+                    _cause(bool(removed), bool(fractions)),
+                    proven=True,
+                    checksum=expected,
+                    removed_keys=removed,
+                    restored_paths=tuple(".".join(map(str, steps)) for steps, _ in fractions),
+                    tried=search.tried,
+                    fractions=fractions,
+                )
     return Restoration(
         Cause.EDITED_OR_DAMAGED, proven=False, checksum=expected, tried=search.tried, gave_up=search.gave_up
     )
@@ -159,22 +162,24 @@ class _Search:
         self.hashed = 0
         self.gave_up = False
 
-    def fractions(self, sealed: dict[str, JsonValue]) -> tuple[tuple[tuple[Step, ...], str], ...] | None:
+    def fractions(
+        self, sealed: dict[str, JsonValue], groups: Sequence[_Group]
+    ) -> tuple[tuple[tuple[Step, ...], str], ...] | None:
         """The numbers to write with a fraction (path, text) so that the checksum holds; () for none; else None."""
-        for group_numbers in (_search_attribute_groups, _user_data_groups):
-            groups = group_numbers(sealed)
-            segments, owners = self._cut(sealed, groups)
-            for choice in self._choices(groups):
-                if self.hashed > MOST_HASHED:
-                    self.gave_up = True
-                    return None
-                if self._matches(segments, owners, groups, choice):
-                    return tuple(
-                        (path, groups[at].texts[option])
-                        for at, option in enumerate(choice)
-                        if option
-                        for path in groups[at].paths
-                    )
+        segments, owners = self._cut(sealed, groups)
+        for choice in self._choices(groups):
+            if groups and not any(choice):
+                continue  # the text as it is; tried before any number was doubted
+            if self.hashed > MOST_HASHED:
+                self.gave_up = True
+                return None
+            if self._matches(segments, owners, groups, choice):
+                return tuple(
+                    (path, groups[at].texts[option])
+                    for at, option in enumerate(choice)
+                    if option
+                    for path in groups[at].paths
+                )
         return None
 
     def _cut(self, sealed: dict[str, JsonValue], groups: Sequence[_Group]) -> tuple[list[bytes], list[int]]:
@@ -228,6 +233,11 @@ def _assignments(ranges: list[range], places: tuple[int, ...]) -> Iterator[tuple
             (*choice[:place], option, *choice[place + 1 :]) for choice in choices for option in ranges[place][1:]
         ]
     yield from choices
+
+
+def _no_groups(sealed: JsonValue) -> list[_Group]:
+    """No number is doubted: only the keys are."""
+    return []
 
 
 def _search_attribute_groups(sealed: JsonValue) -> list[_Group]:

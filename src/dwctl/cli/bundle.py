@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dwctl.cli import bundle_decode, bundle_diff, bundle_show
+from dwctl.cli.bundle_files import naming
 from dwctl.cli.bundle_options import (
     JobsOption,
     MaxSizeOption,
@@ -112,11 +113,12 @@ def canonical(
       $ dwctl bundle canonical --sealed order-123.json | sha256sum
     """
     document = read_document(file, max_bundle_size)
-    if sealed:
-        for chunk in document.sealed_chunks():
-            sys.stdout.buffer.write(chunk)
-    else:
-        sys.stdout.buffer.write(document.canonical_text_of(document.value))
+    with naming(file):
+        if sealed:
+            for chunk in document.sealed_chunks():
+                sys.stdout.buffer.write(chunk)
+        else:
+            sys.stdout.buffer.write(document.canonical_text_of(document.value))
     sys.stdout.buffer.flush()
     return ExitCode.DONE
 

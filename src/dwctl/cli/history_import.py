@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +28,10 @@ from dwctl.errors import ExitCode, RequestNotPossible
 if TYPE_CHECKING:
     from dwctl.bundle.verify import VerifyOptions
     from dwctl.server.transport import Server
+    from dwctl.transfer.artisan_import import ArtisanServer
     from dwctl.transfer.carrier import Carrier
-    from dwctl.transfer.importing import ImportOptions, ImportResult, ImportTally
+    from dwctl.transfer.importing import ImportOptions
+    from dwctl.transfer.outcomes import ImportResult, ImportTally
 
 
 class Via(StrEnum):
@@ -76,6 +79,7 @@ def history_import(
 
     Exit code 0: all imported and proven (or all would be). 1: refused. 9: some were imported and some not.
     3, 6, 7: the server was not reached, failed, or did not answer in time. 4: the token may not import.
+    8: the server does not fit. 130: interrupted; what was done is shown, and a repetition is safe.
 
     \b
     Examples:
@@ -89,6 +93,12 @@ def history_import(
     if offline and not dry_run:
         raise RequestNotPossible("--offline imports nothing", next_step="Add --dry-run, or leave --offline out.")
     options = verify_options(signing_key, signing_key_file, require_signature, strict)
+    if send_signing_key and (options.signing_key is None or via is Via.ARTISAN):
+        raise RequestNotPossible(
+            "--send-signing-key needs a key and goes over HTTP", where="--send-signing-key",
+            next_step="Give --signing-key-file, and leave --via artisan out.",
+        )  # fmt: skip
+    import_id = _checked_import_id(import_id)
     files = find_bundles(paths)
     limit = size_limit(max_bundle_size)
     if dry_run and (offline or not connection.settings.server.given):
@@ -100,11 +110,6 @@ def history_import(
 
     if not dry_run:
         connection.require_target()
-    if send_signing_key and (options.signing_key is None or via is Via.ARTISAN):
-        raise RequestNotPossible(
-            "--send-signing-key needs a key and goes over HTTP", where="--send-signing-key",
-            next_step="Give --signing-key-file, and leave --via artisan out.",
-        )  # fmt: skip
     wanted = ImportOptions(
         namespace=connection.settings.namespace.value.lower(),
         import_id=import_id or _new_import_id(),
@@ -119,6 +124,22 @@ def history_import(
         return _import(connection, files, carrier, wanted)
 
 
+def _checked_import_id(given: str | None) -> str | None:
+    """The id as it was given. Refuses what cannot arrive or be kept: the server's column takes 64 characters."""
+    if given is None:
+        return None
+    utf_8 = not any("\ud800" <= character <= "\udfff" for character in given)
+    if not utf_8 or not given.strip() or len(given) > _LONGEST_IMPORT_ID:
+        raise RequestNotPossible(
+            f"an import id is UTF-8 text of 1 to {_LONGEST_IMPORT_ID} characters", where="--import-id",
+            next_step="Choose another one, or leave --import-id out to get a new one.",
+        )  # fmt: skip
+    return given
+
+
+_LONGEST_IMPORT_ID = 64
+
+
 def _new_import_id() -> str:
     from ulid import ULID
 
@@ -129,40 +150,47 @@ def _carrier(connection: Connection, server: Server, options: ImportOptions, via
     """The carrier for this target. Raises before anything is sent where the server does not fit."""
     from dwctl.server.compatibility import Need, require
     from dwctl.server.endpoints import cluster_info, show_namespace
-    from dwctl.transfer.artisan_import import ArtisanServer
     from dwctl.transfer.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
 
-    settings = connection.settings
     fit = require(cluster_info(server), Need.IMPORT)
-    facts = TargetFacts(fit.max_payload_bytes, show_namespace(server, options.namespace).retention_days)
+    namespace = show_namespace(server, options.namespace)
+    facts = TargetFacts(
+        fit.max_payload_bytes, None if namespace.retention_mode == "forever" else namespace.retention_days
+    )
     if via is Via.HTTP:
         return HttpCarrier(server, facts, signing_key=options.verify.signing_key if send_key else None)
-    if not settings.php.value or not settings.path.value:
+    return ArtisanCarrier(_artisan(connection, server, options), server, facts)
+
+
+def _artisan(connection: Connection, server: Server, options: ImportOptions) -> ArtisanServer:
+    """How to reach the server's PHP; of the environment it inherits all but our secrets."""
+    from dwctl.transfer.artisan_import import ArtisanServer
+
+    php, path = connection.settings.php.value, connection.settings.path.value
+    if not php or not path:
         raise RequestNotPossible(
             "--via artisan needs to know how to run PHP on the server", where="cutover.toml, [server]",
             next_step='Set php = ["docker", "compose", "exec", "-T", "server", "php"] and path = "/app" there.',
         )  # fmt: skip
-    return ArtisanCarrier(ArtisanServer(tuple(settings.php.value), settings.path.value), server, facts)
+    secrets = {secret.reveal() for secret in server.target.secrets()}
+    if options.verify.signing_key is not None:
+        secrets.add(os.fsdecode(options.verify.signing_key))
+    return ArtisanServer(
+        php, path, environment={name: value for name, value in os.environ.items() if value not in secrets}
+    )
 
 
 def _import(connection: Connection, files: list[str], carrier: Carrier, options: ImportOptions) -> int:
-    from dwctl.transfer.importing import ImportTally, import_files
-
-    tally = ImportTally()
-    interrupted = False
-
-    def until_interrupted() -> Iterator[ImportResult]:
-        nonlocal interrupted
-        try:
-            yield from tally.counting(import_files(files, carrier, options))
-        except KeyboardInterrupt:
-            interrupted = True
-            say("dwctl: interrupted; running the same command again is safe: it asks before it imports.")
+    from dwctl.transfer.importing import import_files
+    from dwctl.transfer.outcomes import ImportTally
 
     if not options.dry_run:
         say(f"dwctl: import id {options.import_id}, namespace {options.namespace}")
-    _show(connection, until_interrupted(), tally, options)
-    return ExitCode.INTERRUPTED if interrupted else tally.exit_code
+    tally = ImportTally(options.dry_run)
+    _show(connection, tally.counting(import_files(files, carrier, options)), tally, options)
+    if tally.exit_code is ExitCode.INTERRUPTED:
+        say("dwctl: interrupted; running the same command again is safe: it asks before it imports.")
+    return tally.exit_code
 
 
 def _show(connection: Connection, results: Iterable[ImportResult], tally: ImportTally, options: ImportOptions) -> None:
@@ -170,7 +198,7 @@ def _show(connection: Connection, results: Iterable[ImportResult], tally: Import
         from dwctl.render.console_import import show_results
 
         list(results)  # each result is kept in the tally as it comes
-        show_results(tally, options, sys.stdout)
+        show_results(tally, sys.stdout)
         return
     from dwctl.render.json_dry_run import SCHEMA
     from dwctl.render.json_import import import_item, import_summary

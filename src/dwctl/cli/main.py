@@ -64,7 +64,7 @@ def _usage_error(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(message + "\n")
         return ExitCode.USAGE
-    output.report_error(RequestNotPossible(message.rstrip("."), next_step=f"See '{command} --help'.", reason="usage"))
+    output.report_error(RequestNotPossible(" ".join(message.split()).rstrip("."), next_step=f"See '{command} --help'.", reason="usage"))
     return ExitCode.USAGE
 
 

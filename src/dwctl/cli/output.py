@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from dwctl.errors import DwctlError
-from dwctl.render.text import printable
+from dwctl.render.text import one_line, printable
 
 
 class Format(StrEnum):
@@ -115,9 +115,9 @@ def report_error(error: DwctlError) -> None:
 
 
 def _error_lines(error: DwctlError) -> Iterable[str]:
-    yield f"dwctl: {error.message}"
+    yield f"dwctl: {one_line(error.message)}"
     if error.where:
-        yield f"  where: {error.where}"
+        yield f"  where: {one_line(error.where)}"
     if error.reason:
         yield f"  reason: {error.reason}"
     if error.next_step:

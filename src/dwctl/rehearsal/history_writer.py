@@ -45,8 +45,8 @@ def new_attempt_id() -> str:
 
 
 def stored_json(value: Any) -> str:
-    """JSON text of a column; a float keeps its fraction, which replay compares."""
-    return json.dumps(value, separators=(",", ":")) if value != {} else "[]"
+    """JSON text of a column as PHP writes it; a float keeps its fraction, which replay compares."""
+    return json.dumps(value, separators=(",", ":")).replace("/", "\\/") if value != {} else "[]"
 
 
 def loaded_map(text: str | None) -> Json:

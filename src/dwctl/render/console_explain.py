@@ -28,5 +28,6 @@ def show_index(rows: Sequence[Explanation], stream: TextIO) -> None:
     table = plain_table("id", "kind", "origin", "meaning")
     for row in rows:
         kind = row.kind if row.severity is None else row.severity
-        table.add_row(row.id, Text(kind, style=_SEVERITY_STYLES.get(kind, "")), row.origin, row.meaning)
+        style = _SEVERITY_STYLES.get(kind, "")
+        table.add_row(Text(row.id), Text(kind, style=style), Text(row.origin), Text(row.meaning))
     console_for(stream).print(table)

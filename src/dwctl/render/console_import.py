@@ -8,11 +8,12 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.bundle.findings import Severity
+from dwctl.errors import DwctlError
 from dwctl.render.console import console_for, plain_table
 from dwctl.render.console_verdicts import MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.importing import ImportOptions, ImportResult, ImportState, ImportTally
+from dwctl.transfer.outcomes import ImportResult, ImportState, ImportTally
 from dwctl.transfer.proof import ProofState
 
 MOST_PROOFS = 3
@@ -25,11 +26,13 @@ _STYLES = {
     ImportState.REFUSED: "red",
     ImportState.FAILED: "red",
     ImportState.UNKNOWN: "yellow",
+    ImportState.NOT_TRIED: "yellow",
 }
+_LONGEST_MESSAGE = 300
 _PROOF_STYLES = {ProofState.PROVEN: "green", ProofState.UNKNOWN: "yellow"}
 
 
-def show_results(tally: ImportTally, options: ImportOptions, stream: TextIO) -> None:
+def show_results(tally: ImportTally, stream: TextIO) -> None:
     """Print the table, the details of what needs attention, and the summary."""
     console, results = console_for(stream), tally.results
     table = plain_table("state", "bundle", "instance", "type", "status", "way", "proof")
@@ -45,9 +48,12 @@ def show_results(tally: ImportTally, options: ImportOptions, stream: TextIO) -> 
             for line in lines:
                 console.print(line, soft_wrap=True)
     console.print()
-    if briefly and any(_is_proven(result) for result in results):
+    if briefly and any(result.proven for result in results):
         console.print(_what_was_compared(results), soft_wrap=True)
-    console.print(_summary(tally, options), soft_wrap=True)
+    left = dict.fromkeys(row.what for result in results for row in result.left_behind)
+    if briefly and left:
+        console.print(Text(f"does not travel: {', '.join(left)} (which of which run: --json)"), soft_wrap=True)
+    console.print(_summary(tally), soft_wrap=True)
 
 
 def _cells(result: ImportResult) -> Iterator[Text]:
@@ -65,13 +71,9 @@ def _cells(result: ImportResult) -> Iterator[Text]:
         yield Text(result.proof.state.value, style=_PROOF_STYLES.get(result.proof.state, "red"))
 
 
-def _is_proven(result: ImportResult) -> bool:
-    return result.proof is not None and result.proof.state is ProofState.PROVEN
-
-
 def _what_was_compared(results: Sequence[ImportResult]) -> Text:
     """One line for all proofs that held, instead of one each."""
-    proofs = [result.proof for result in results if result.proof is not None and _is_proven(result)]
+    proofs = [result.proof for result in results if result.proof is not None and result.proven]
     held = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds)
     unseen = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds is None)
     words = f"{counted(len(proofs), 'run')} proven by {', '.join(held)}"
@@ -79,8 +81,10 @@ def _what_was_compared(results: Sequence[ImportResult]) -> Text:
 
 
 def _details(result: ImportResult, *, briefly: bool) -> Iterator[Text]:
-    proof = () if briefly and _is_proven(result) else _proof(result)
-    body = [*_repair(result), *_findings(result), *_server_rules(result), *_error(result), *proof]
+    proof = () if briefly and result.proven else _proof(result)
+    left = () if briefly else _left_behind(result)
+    error = () if result.error is None else _error(result.error, result)
+    body = [*_repair(result), *_findings(result), *left, *_server_rules(result), *error, *proof]
     if body:
         head = (result.state.value, f"bold {_STYLES[result.state]}")
         yield Text.assemble(head, "  ", (one_line(result.judged.file), "bold"))
@@ -114,25 +118,34 @@ def _findings(result: ImportResult) -> Iterator[Text]:
         yield Text(f"  … and {counted(len(findings) - MOST_FINDINGS, 'more finding')} (all of them: --json)")
 
 
+def _left_behind(result: ImportResult) -> Iterator[Text]:
+    for row in result.left_behind:
+        yield Text.assemble("  does not travel: ", (row.what, "yellow"), f"  {row.meaning}")
+
+
 def _server_rules(result: ImportResult) -> Iterator[Text]:
-    """The rules by which the server refused; its messages may hold SQL and values, and stay in the JSON."""
+    """The rules by which the server refused, in its own words; the values of the run are not in them."""
     if result.report is None or result.state is not ImportState.REFUSED:
         return
     eligibility = result.report.get("eligibility")
     errors = eligibility.get("errors") if isinstance(eligibility, dict) else None
     for error in errors if isinstance(errors, list) else []:
-        rule = one_line(str(error.get("rule"))) if isinstance(error, dict) else "?"
+        known = error if isinstance(error, dict) else {}
+        rule = one_line(str(known.get("rule", "?")))
         yield Text.assemble("  the server refuses: ", (rule, "red"))
+        if isinstance(known.get("message"), str):
+            yield Text(f"    it says: {one_line(known['message'][:_LONGEST_MESSAGE])}")
         yield Text(f"    fix: dwctl explain {rule}", style="cyan")
 
 
-def _error(result: ImportResult) -> Iterator[Text]:
-    error = result.error
-    if error is None:
-        return
+def _error(error: DwctlError, result: ImportResult) -> Iterator[Text]:
     yield Text(f"  {one_line(error.message)}", style="red")
+    if result.asked_and_absent:
+        yield Text("    not imported: asked afterwards with a dry run, the server did not have the run", style="red")
     if error.where and error.where != result.judged.file:
         yield Text(f"    where: {one_line(error.where)}")
+    if error.reason:
+        yield Text(f"    reason: {one_line(error.reason)}")
     if error.next_step:
         yield Text(f"    fix: {one_line(error.next_step)}", style="cyan")
 
@@ -150,8 +163,8 @@ def _proof(result: ImportResult) -> Iterator[Text]:
                 f"the server {one_line(str(comparison.found))}",
                 style="red",
             )
-    if proof.problem is not None:
-        yield Text(f"    {one_line(proof.problem)}", style="yellow")
+    if proof.error is not None:
+        yield from _error(proof.error, result)
 
 
 def _proof_words(result: ImportResult) -> str:
@@ -165,12 +178,12 @@ def _proof_words(result: ImportResult) -> str:
     return f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words
 
 
-def _summary(tally: ImportTally, options: ImportOptions) -> Text:
+def _summary(tally: ImportTally) -> Text:
     parts = [f"{count} {state.value.replace('_', ' ')}" for state, count in tally.states.items() if count]
     if tally.unproven:
         parts.append(f"{tally.unproven} not proven")
     code = int(tally.exit_code)
     verdict = ("YES", "bold green") if code == 0 else ("NO", "bold red")
-    what = "would be imported" if options.dry_run else "imported and proven"
+    what = "would be imported" if tally.dry_run else "imported and proven"
     text = f"all {what}" if code == 0 else f"not all {what} (exit code {code}: dwctl explain {code})"
     return Text.assemble(f"{counted(len(tally.results), 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 
 _KEPT = {"\n", "\t"}
+_UNSAFE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
     """Replace what could steer a terminal or hide itself: controls, bidi overrides, lone surrogates.
 
-    Newlines and tabs stay; everything else of Unicode's category C is shown as an escape like `\\x1b`.
+    Newlines and tabs stay; everything else of Unicode's category C, and its own line and paragraph
+    separators, is shown as an escape like `\\x1b`.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -23,7 +25,7 @@ def one_line(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if character in _KEPT or not unicodedata.category(character).startswith("C"):
+    if character in _KEPT or unicodedata.category(character) not in _UNSAFE:
         return character
     code = ord(character)
     if code < 0x100:

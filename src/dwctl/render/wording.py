@@ -21,7 +21,7 @@ def size(count: int) -> str:
     """A number of bytes for people: 145 kB, 6.2 MB."""
     if count < 1000:
         return f"{count} B"
-    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+    return f"{count / 1000:.0f} kB" if count < 999_500 else f"{count / 1_000_000:.1f} MB"
 
 
 def counted(count: int, singular: str, plural: str | None = None) -> str:

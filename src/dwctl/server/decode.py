@@ -46,7 +46,12 @@ def _check(name: str, value: object) -> ProbeCheck:
 
 
 def cluster_info_from(found: Document) -> ClusterInfo:
-    """The fields that decide whether we fit together; none of them is invented where it is absent."""
+    """The fields that decide whether we fit together; none of them is invented where it is absent.
+
+    Raises CallFailed for a document that has neither a version nor a control plane: it is something else.
+    """
+    if "control_plane" not in found.fields:
+        found.text("version")
     plane = found.mapping("control_plane")
     contract = plane.get("request_contract")
     contract = contract if isinstance(contract, Mapping) else {}

@@ -189,15 +189,9 @@ OWN_REASONS: Final[tuple[Reason, ...]] = (
            "Run `dwctl cluster check`."),
     Reason("insecure_connection", (), _U, "a token would travel unencrypted to another machine",
            "the address is http:// and not this machine", "Use https://, or insist with --allow-insecure."),
-    Reason("server_not_ready", (), _S, "the server runs but is not ready for work",
-           "/api/ready names the check that is not met",
-           "Follow its remediation, then `dwctl health --wait 60s`.", True),
     Reason("incompatible_server", (), _I, "this server and this dwctl do not fit together",
            "a version or contract in cluster info is not one that dwctl speaks",
            "Run `dwctl cluster check` for both versions, and upgrade the older side."),
-    Reason("list_kept_changing", (), _S, "the list changed faster than it could be read",
-           "pages are offsets: rows that vanish while one reads move others out of sight",
-           "Run it again when less is going on, or narrow the list with a filter."),
 )  # fmt: skip
 """What dwctl says about reaching the server."""
 

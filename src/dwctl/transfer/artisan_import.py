@@ -8,88 +8,157 @@ invisible to the HTTP API (contract/import.md §4.7). A key never is: arguments 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dwctl.errors import RequestNotPossible, ServerFailed, ServerTimedOut, ServerUnreachable
+from dwctl.errors import DwctlError, RequestNotPossible, ServerFailed, ServerTimedOut, ServerUnreachable
 
-PHP_TEXT = """
-$path = $argv[1]; $arguments = array_slice($argv, 2);
-$file = tempnam(sys_get_temp_dir(), 'dwctl-');
-if ($file === false) { fwrite(STDERR, "no temporary file\\n"); exit(70); }
-register_shutdown_function(static function () use ($file) { @unlink($file); });
-if (function_exists('pcntl_async_signals')) {
-    pcntl_async_signals(true);
-    foreach ([SIGINT, SIGTERM, SIGHUP] as $signal) { pcntl_signal($signal, static function () { exit(71); }); }
-}
-chmod($file, 0600);
-$target = fopen($file, 'wb');
-if (stream_copy_to_stream(STDIN, $target) === false || ! fclose($target)) { exit(70); }
-$command = array_merge([PHP_BINARY, $path.'/artisan', 'workflow:v2:history-import', $file], $arguments);
-$process = proc_open($command, [0 => ['file', '/dev/null', 'r'], 1 => STDOUT, 2 => STDERR], $pipes, $path);
-exit(is_resource($process) ? proc_close($process) : 70);
+_RUNS = "dwctl: PHP runs"
+_NO_FILE, _STOPPED, _DIED, _INCOMPLETE = 70, 71, 72, 73
+
+# Artisan is watched rather than waited for: while PHP waits for a process it handles no signal, and a PHP that was
+# told to stop could not remove the file. The first line on stderr tells a PHP that was never reached from one that
+# ran, since docker, kubectl and ssh use exit codes that PHP uses too (255 is also a fatal error).
+PHP_TEXT = " ".join(
+    f"""
+    fwrite(STDERR, "{_RUNS}\\n");
+    $path = realpath($argv[1]) ?: $argv[1]; $size = (int) $argv[2]; $arguments = array_slice($argv, 3);
+    $file = false; $process = null;
+    register_shutdown_function(static function () use (&$file, &$process) {{
+      if (is_resource($process)) {{ proc_terminate($process); }}
+      if ($file !== false) {{ @unlink($file); }}
+    }});
+    if (function_exists('pcntl_async_signals')) {{
+      pcntl_async_signals(true);
+      foreach ([SIGINT, SIGTERM, SIGHUP] as $signal) {{
+        pcntl_signal($signal, static function () {{ exit({_STOPPED}); }});
+      }}
+    }}
+    $file = tempnam(sys_get_temp_dir(), 'dwctl-');
+    if ($file === false || ! chmod($file, 0600)) {{ exit({_NO_FILE}); }}
+    $target = fopen($file, 'wb');
+    if ($target === false) {{ exit({_NO_FILE}); }}
+    if (stream_copy_to_stream(STDIN, $target) !== $size || ! fclose($target)) {{ exit({_INCOMPLETE}); }}
+    $limit = 'memory_limit='.ini_get('memory_limit');
+    $command = [PHP_BINARY, '-d', $limit, $path.'/artisan', 'workflow:v2:history-import', $file];
+    $streams = [0 => ['file', '/dev/null', 'r'], 1 => STDOUT, 2 => STDERR];
+    $process = proc_open(array_merge($command, $arguments), $streams, $pipes, $path);
+    if (! is_resource($process)) {{ exit({_NO_FILE}); }}
+    do {{ usleep(10000); $status = proc_get_status($process); }} while ($status['running']);
+    $process = null;
+    exit(in_array($status['exitcode'], [0, 1], true) ? $status['exitcode'] : {_DIED});
+    """.split()
+)
+"""Arguments: the application's path, the bundle's size in bytes, the options of the artisan command.
+
+One line, so that any remote shell takes it. Exits with artisan's 0 or 1, or with a code of its own.
 """
-"""Arguments: the application's path, then the options of the artisan command. Exits with artisan's code."""
+
+_GRACE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ArtisanServer:
-    """How to reach the server's PHP: `php` is an argument list, `path` where artisan stands; `timeout` in seconds."""
+    """How to reach the server's PHP: `php` is an argument list, `path` where artisan stands; `timeout` in seconds.
+
+    `environment` is what the command inherits; None for that of this process.
+    """
 
     php: tuple[str, ...]
     path: str
     timeout: float = 300.0
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 def artisan_command(
-    server: ArtisanServer, *, namespace: str, dry_run: bool, import_id: str | None, require_signature: bool
+    server: ArtisanServer, *, size: int, namespace: str, dry_run: bool, import_id: str, require_signature: bool
 ) -> list[str]:
-    """The argument list to run. Behind `ssh` every word is quoted: the remote side is a shell."""
-    options = ["--json", f"--namespace={namespace}"]
+    """The argument list to run for a bundle of `size` bytes. Behind `ssh` it is quoted for the remote shell."""
+    options = ["--json", f"--namespace={namespace}", f"--import-id={import_id}"]
     if dry_run:
         options.append("--dry-run")
-    if import_id is not None:
-        options.append(f"--import-id={import_id}")
     if require_signature:
         options.append("--require-signature")
-    words = [*server.php, "-r", PHP_TEXT, "--", server.path, *options]
-    if words[0] == "ssh" or words[0].endswith("/ssh"):
-        # Options and host stand before the remote command, and are words of ssh itself; quoting leaves plain
-        # words as they are.
-        return [words[0], *(shlex.quote(word) for word in words[1:])]
-    return words
+    words = [*server.php, "-r", PHP_TEXT, "--", server.path, str(size), *options]
+    return _quoted_for_ssh(words) if words[0].rpartition("/")[2] == "ssh" else words
+
+
+# One or more letters of ssh, the last of which takes the next word as its value: -i, -vp.
+_SSH_OPTION_BEFORE_VALUE = re.compile("-[^BbcDEeFIiJLlmOoPpQRSWw-]*[BbcDEeFIiJLlmOoPpQRSWw]")
+
+
+def _quoted_for_ssh(words: list[str]) -> list[str]:
+    """The words with all of the remote command quoted.
+
+    ssh joins them for a shell on the other side. Its own options and the host stay as they are: no shell reads
+    those, and a quoted `-i ~/.ssh/key` would name another file.
+    """
+    at, host = 1, False
+    while at < len(words):
+        word = words[at]
+        if word.startswith("-") and word != "-":
+            at += 2 if _SSH_OPTION_BEFORE_VALUE.fullmatch(word) else 1
+        elif host:
+            break
+        else:
+            at, host = at + 1, True
+    return [*words[:at], *(shlex.quote(word) for word in words[at:])]
 
 
 def import_via_artisan(server: ArtisanServer, bundle: bytes, command: Sequence[str]) -> Mapping[str, Any]:
     """Run the command with the bundle on stdin and return the import report.
 
-    Raises a domain error where there is no report: the command is missing, hangs, or prints something else.
-    What it printed is not shown: it may hold business data.
+    Raises RequestNotPossible where nothing was started, and another domain error where there is no report: then
+    what artisan did is not known. What it printed is not shown: it may hold business data.
     """
     try:
-        finished = subprocess.run(  # noqa: S603 - an argument list from the settings, never a shell
-            list(command), input=bundle, capture_output=True, timeout=server.timeout, check=False
-        )
+        code, output, errors = _run(command, bundle, server)
     except FileNotFoundError:
         raise RequestNotPossible(
             f"the command {command[0]} is not there", where="server.php",
             next_step="Set server.php to the words that run PHP on the server, such as docker compose exec.",
+            reason="php_not_started",
         ) from None  # fmt: skip
-    except PermissionError:
-        raise RequestNotPossible(f"the command {command[0]} may not be run", where="server.php") from None
+    except (OSError, ValueError) as error:
+        raise RequestNotPossible(
+            f"the command {command[0]} cannot be run: {getattr(error, 'strerror', None) or error}", where="server.php",
+            next_step="Set server.php to a command that may be run here.", reason="php_not_started",
+        ) from None  # fmt: skip
     except subprocess.TimeoutExpired:
         raise ServerTimedOut(
-            f"artisan did not end within {server.timeout:g} seconds; what it did is unknown", where="server.php",
+            f"artisan did not end within {server.timeout:g} seconds", where="server.php",
             next_step="Run the same command again: an import that was done answers already_imported.",
             reason="artisan_timeout",
         ) from None  # fmt: skip
-    report = find_report(finished.stdout)
+    report = find_report(output)
     if report is None:
-        raise _no_report(finished)
+        raise _no_report(code, output, errors)
     return report
+
+
+def _run(command: Sequence[str], bundle: bytes, server: ArtisanServer) -> tuple[int, bytes, bytes]:
+    """Exit code, stdout and stderr. A command that is stopped half-way is told so first, to remove its file."""
+    with subprocess.Popen(  # noqa: S603 - an argument list from the settings, never a shell
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=None if server.environment is None else dict(server.environment),
+    ) as process:
+        try:
+            output, errors = process.communicate(bundle, server.timeout)
+        except BaseException:
+            process.terminate()
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+    return process.returncode, output, errors
 
 
 def find_report(output: bytes) -> Mapping[str, Any] | None:
@@ -100,7 +169,7 @@ def find_report(output: bytes) -> Mapping[str, Any] | None:
     while start >= 0:
         try:
             found, end = decoder.raw_decode(text, start)
-        except ValueError:
+        except (ValueError, RecursionError):
             start = text.find("{", start + 1)
             continue
         if isinstance(found, dict) and isinstance(found.get("status"), str) and "eligibility" in found:
@@ -109,25 +178,35 @@ def find_report(output: bytes) -> Mapping[str, Any] | None:
     return None
 
 
-# Exit codes of docker, kubectl, ssh and the shell, not of PHP: what stands on stderr is theirs, not the application's.
-_NOT_REACHED = frozenset({125, 126, 127, 255})
-
-
-def _no_report(finished: subprocess.CompletedProcess[bytes]) -> ServerFailed | ServerUnreachable:
-    if finished.returncode in _NOT_REACHED:
-        lines = [line for line in finished.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        said = f": {lines[-1][:200]}" if lines else ""
+def _no_report(code: int, output: bytes, errors: bytes) -> DwctlError:
+    if code != 0 and _RUNS.encode() not in output + errors:
+        # PHP was not reached, so what stands on stderr is docker's, kubectl's or ssh's, not the application's.
+        lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
+        said = f": {lines[-1].strip()[:200]}" if lines else ""
         return ServerUnreachable(
-            f"the server's PHP was not reached (exit code {finished.returncode}){said}", where="server.php",
-            next_step="Try the words of server.php followed by -v in a shell.", reason="artisan_unreachable",
+            f"the server's PHP was not reached (exit code {code}){said}", where="server.php",
+            next_step="Try the words of server.php followed by -v in a shell.", reason="php_not_reached",
         )  # fmt: skip
-    if b"Could not open input file" in finished.stdout + finished.stderr:
+    if b"Could not open input file" in output + errors:
         return ServerFailed(
             "there is no artisan on the server at this path", where="server.path",
             next_step="Set server.path to the folder of the server's artisan.", reason="artisan_missing",
         )  # fmt: skip
-    return ServerFailed(
-        f"artisan printed no import report (exit code {finished.returncode})", where="server.php",
-        next_step="Run artisan's workflow:v2:history-import by hand on the server; it may print business data.",
-        reason="artisan_without_report",
-    )  # fmt: skip
+    what, step = _FAULTS.get(code, (f"artisan printed no import report (exit code {code})", _BY_HAND))
+    return ServerFailed(what, where="server.php", next_step=step, reason="artisan_without_report")
+
+
+_BY_HAND = "Run workflow:v2:history-import by hand on the server; what it prints may be business data."
+_FAULTS: Mapping[int, tuple[str, str]] = {
+    _NO_FILE: (
+        "PHP on the server could not write a temporary file, or not start artisan",
+        "Look at the permissions and the space of its temporary folder.",
+    ),
+    _STOPPED: ("PHP on the server was told to stop before artisan had ended", "Run the same command again."),
+    _DIED: ("artisan died on the server without an import report", _BY_HAND),
+    _INCOMPLETE: (
+        "the bundle did not arrive whole at the server's PHP",
+        "server.php must pass stdin on (docker exec -i, kubectl exec -i); its temporary folder must have space.",
+    ),
+}
+"""What an exit code of our PHP text means, and what to do."""

@@ -11,7 +11,8 @@ from dwctl.bundle import vocabulary
 from dwctl.bundle.loose import integer, string
 from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.view import BundleView
-from dwctl.server.failures import CallFailed, CallNotFound, ServerFailure
+from dwctl.errors import DwctlError
+from dwctl.server.failures import CallFailed, CallNotFound
 from dwctl.server.results import HistoryEvent, Run, RunRow
 from dwctl.server.transport import Server
 from dwctl.server.workflows import describe, history, list_runs
@@ -41,11 +42,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All comparisons, and the state that follows from them; `problem` says why something could not be asked."""
+    """All comparisons, and the state that follows from them; `error` says why something could not be asked."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...] = ()
     pruned: bool = False
-    problem: str | None = None
+    error: DwctlError | None = None
 
     @property
     def state(self) -> ProofState:
@@ -54,11 +55,8 @@ class Proof:
             return ProofState.DIFFERS
         if self.pruned:
             return ProofState.PRUNED
-        if self.problem is not None or any(
-            comparison.holds is None and comparison.name in _ESSENTIAL for comparison in self.comparisons
-        ):
-            return ProofState.UNKNOWN
-        return ProofState.PROVEN
+        held = {comparison.name for comparison in self.comparisons if comparison.holds}
+        return ProofState.PROVEN if self.error is None and held >= _ESSENTIAL else ProofState.UNKNOWN
 
 
 _ESSENTIAL = frozenset({"workflow_id", "run_id", "workflow_type", "status", "history"})
@@ -68,23 +66,21 @@ def prove(server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, 
     """Compare the imported run with its bundle: identity, type, queue, namespace, status, history, markers.
 
     Where describe fails, because the server cannot render a payload, the list of runs and the history answer.
-    Raises a ServerFailure only where nothing could be asked at all.
+    Never raises for a server that does not answer: what could not be asked is in the proof.
     """
-    if run.instance_id is None or run.run_id is None:
-        return Proof((), problem="the bundle does not say which run it is")
+    comparisons: list[Comparison] = []
     try:
-        shown = _shown(server, run.instance_id, run.run_id)
+        shown = _shown(server, str(run.instance_id), str(run.run_id))
+        comparisons += [*_identity(run, shown, namespace), *_markers(shown, import_id)]
+        events = list(history(server, str(run.instance_id), str(run.run_id)))
     except CallNotFound as error:
-        return Proof((Comparison("run_id", run.run_id, f"not found ({error.reason})", holds=False),))
-    comparisons = [*_identity(run, shown, namespace), *_markers(shown, import_id)]
-    try:
-        events = list(history(server, run.instance_id, run.run_id))
-    except ServerFailure as error:
-        return Proof(tuple(comparisons), problem=f"the history could not be read: {error.message}")
+        name, expected = ("history", "its events") if comparisons else ("run_id", run.run_id)
+        return Proof((*comparisons, Comparison(name, expected, f"not found ({error.reason})", holds=False)))
+    except DwctlError as error:
+        return Proof(tuple(comparisons), error=error)
     if not events and bundle.events:
         return Proof(tuple(comparisons), pruned=True)
-    comparisons.append(_history(bundle, events))
-    return Proof(tuple(comparisons))
+    return Proof((*comparisons, _history(bundle, events)))
 
 
 def _shown(server: Server, instance_id: str, run_id: str) -> Run | RunRow:
@@ -139,6 +135,8 @@ def _history(bundle: BundleView, events: Iterable[HistoryEvent]) -> Comparison:
     ours = [(integer(event.get("sequence")), string(event.get("type"))) for _, event in bundle.events]
     theirs = [(event.sequence, event.event_type) for event in events]
     expected = f"{len(ours)} events, in order"
+    if not ours:
+        return Comparison("history", expected, f"{len(theirs)} events: nothing to compare", holds=None)
     for position, (mine, shown) in enumerate(zip_longest(ours, theirs[: len(ours)])):
         if mine != shown:
             return Comparison(

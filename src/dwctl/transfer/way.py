@@ -9,10 +9,8 @@ report must show that it was a dry run and that the checksum held.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.canonical import decode, sha256_hex
@@ -20,6 +18,7 @@ from dwctl.server.failures import CallRefused
 from dwctl.server.results import ImportAnswer
 from dwctl.server.transport import Server
 from dwctl.server.workflows import import_bundle
+from dwctl.transfer.reports import checksum_matches
 
 BYTE_EXACT_TYPE = "application/JSON"
 
@@ -58,17 +57,21 @@ def probe_document() -> bytes:
 def probe_byte_exact(server: Server) -> Probe:
     """Ask whether the byte-exact way can be trusted; sends nothing that could be imported.
 
-    Raises a ServerFailure for what is no answer to the question.
+    Where the request is refused as it stands, another way may still be open. Raises a ServerFailure for what is
+    no answer to the question: no connection, no right, a server in trouble, a redirect.
     """
     try:
         answer = import_bundle(server, probe_document(), query={"dry_run": "1"}, content_type=BYTE_EXACT_TYPE)
     except CallRefused as error:
+        if error.exchange.status not in _REFUSES_THE_FORM:
+            raise
         if error.exchange.status == 415:
             return Probe(False, "the server does not take the media type application/JSON")
-        if error.reason == "invalid_import_bundle":
-            return Probe(False, "the server did not read the body as a bundle")
-        raise
+        return Probe(False, f"the probe was refused ({error.exchange.status}, {error.reason or 'no reason'})")
     return judge_probe(answer)
+
+
+_REFUSES_THE_FORM = frozenset({400, 406, 415, 422})
 
 
 def judge_probe(answer: ImportAnswer) -> Probe:
@@ -81,11 +84,3 @@ def judge_probe(answer: ImportAnswer) -> Probe:
     if checksum_matches(report) is not True:
         return Probe(False, "the body was rewritten on the way: the checksum did not hold")
     return Probe(True, "the bytes arrived as they were sent, and the query with them")
-
-
-def checksum_matches(report: Mapping[str, Any]) -> bool | None:
-    """Whether the server found the checksum of what it received to hold; None where it does not say."""
-    outer = report.get("integrity")
-    inner = outer.get("integrity") if isinstance(outer, Mapping) else None
-    matches = inner.get("checksum_matches") if isinstance(inner, Mapping) else None
-    return matches if isinstance(matches, bool) else None

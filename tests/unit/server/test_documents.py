@@ -99,12 +99,16 @@ def test_an_old_server_without_the_key_imports_nothing() -> None:
 
 @pytest.mark.parametrize("value", ["true", 1, None, [], {}])
 def test_only_true_is_an_import_capability(value: Any) -> None:
-    assert not cluster_info_from(document({"capabilities": {"embedded_v2_import": value}})).imports_embedded_v2
+    assert not cluster_info_from(
+        document({"version": "1", "capabilities": {"embedded_v2_import": value}})
+    ).imports_embedded_v2
 
 
 @pytest.mark.parametrize("limit", [0, -1, "2097152", None, 1.5])
 def test_a_limit_that_is_no_positive_integer_is_not_known(limit: Any) -> None:
-    assert cluster_info_from(document({"limits": {"max_payload_bytes": limit}})).max_payload_bytes is None
+    assert (
+        cluster_info_from(document({"version": "1", "limits": {"max_payload_bytes": limit}})).max_payload_bytes is None
+    )
 
 
 def test_a_queue_that_does_not_say_is_unknown_and_not_zero() -> None:
@@ -129,3 +133,9 @@ def test_import_markers_are_read_where_a_server_shows_them() -> None:
 
 def test_an_events_empty_payload_is_an_empty_map() -> None:
     assert event_from(document({"sequence": 1, "event_type": "X", "payload": []})).payload == {}
+
+
+@pytest.mark.parametrize("value", [{}, {"message": "hello"}, {"version": 3}])
+def test_a_document_of_something_else_is_not_cluster_info(value: Any) -> None:
+    with pytest.raises(CallFailed, match="version"):
+        cluster_info_from(document(value))

@@ -142,7 +142,7 @@ def test_a_second_process_is_started_only_where_there_is_much_to_do(
 def test_an_interrupt_is_left_to_the_parent() -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
-        verification._leave_interrupts_to_the_parent()
+        verification._prepare_worker()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
