@@ -122,8 +122,7 @@ def register(
 
     \b
     Examples:
-      $ dwctl worker register --worker-id orders-php-1 --task-queue orders \\
-          --runtime php --workflow-type orders.process --namespace production
+      $ dwctl worker register --task-queue orders --runtime php --workflow-type orders.process
     """
     from dwctl.server.calls import WORKER_PROTOCOL_VERSION
     from dwctl.server.compatibility import Need, require

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from dwctl.bundle.avro_value import decode_blob
 from dwctl.rehearsal.answers import Refusal, answer, body_of, namespace_of, state_of
 from dwctl.rehearsal.avro_writer import encode_value
-from dwctl.rehearsal.columns import json_text
+from dwctl.rehearsal.columns import WriteFailedError, json_text
 from dwctl.rehearsal.commands import Command, record, snapshot
 from dwctl.rehearsal.database import Connection, insert
 from dwctl.rehearsal.history_writer import append_event, new_id
@@ -157,7 +157,10 @@ def _start(connection: Connection, request: Request, order: Order, now: datetime
     _insert_rows(connection, order, namespace_of(request), run_id, now)
     run = run_row(connection, run_id)
     upsert_memo_entries(connection, run, order.memo, 0, now)
-    upsert_search_attributes(connection, run, order.search_attributes, 0, now)
+    try:
+        upsert_search_attributes(connection, run, order.search_attributes, 0, now)
+    except WriteFailedError as error:
+        raise Refusal(422, {"message": str(error), "reason": "validation_failed"}) from error
     command = record(connection, request, run, Command("start", "accepted", "started_new", order.arguments), now)
     shown = snapshot(request, run, command, now)
     keys = _started_keys(run, command) | {

@@ -85,21 +85,21 @@ class _Passage:
 
     def _go(self, foresight: Foresight) -> None:
         content, verdict = self._judge()
-        judged = FileVerdict(self._file, verdict, foreseen=foresight.foresee(self._file, verdict))
-        self._note(judged=judged)
-        if verdict.run is None or _refuses(judged):
+        by_set = foresight.foresee(self._file, verdict)
+        self._note(judged=FileVerdict(self._file, verdict, foreseen=by_set))
+        if verdict.run is None or _refuses(FileVerdict(self._file, verdict)):
             self._note(state=ImportState.REFUSED)
             return
         bundle = BundleView(decode(content).value)
-        foreseen = self._carrier.foresee(content, bundle, verdict.run, self._options)
-        judged = replace(judged, foreseen=(*judged.foreseen, *foreseen))
-        self._note(judged=judged)
-        if _refuses(judged):
+        by_target = self._carrier.foresee(content, bundle, verdict.run, self._options)
+        self._note(judged=FileVerdict(self._file, verdict, foreseen=(*by_set, *by_target)))
+        if _refuses(FileVerdict(self._file, verdict, foreseen=by_target)):
             self._note(state=ImportState.REFUSED)
             return
         self._note(way=self._carrier.way(), left_behind=left_behind(bundle.value))
         self._carry(content)
         if self.result.done:
+            self._note(judged=FileVerdict(self._file, verdict, foreseen=by_target))
             self._note(proof=self._prove(bundle, verdict.run))
 
     def _judge(self) -> tuple[bytes, Verdict]:
@@ -127,6 +127,9 @@ class _Passage:
         state, error = self._meaning(asked)
         if self._options.dry_run and state is ImportState.IMPORTED:
             error = _DRY_RUN_IMPORTED
+        if state is ImportState.WOULD_IMPORT and _refuses(self.result.judged):
+            # The bundles before it in the set stand in its way. Only a run that is there already is past that.
+            state = ImportState.REFUSED
         self._settle(state, error, asked)
         if state is ImportState.WOULD_IMPORT and not self._options.dry_run:
             self._import(content)

@@ -15,6 +15,8 @@ from dwctl.errors import RequestNotPossible, UndecodableDocument, UnreadableInpu
 STDIN = "-"
 """The name under which one bundle is read from standard input."""
 
+_PIECE = 8 << 20
+
 MAX_BUNDLE_SIZE = 64 << 20
 """Bytes beyond which a file is refused before it is decoded, unless the person allows more."""
 
@@ -89,7 +91,7 @@ def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None 
     Raises `UnreadableInput` for what is missing, not a regular file, not for us to read, or too large.
     """
     if name == STDIN:
-        return _within(b"" if stdin is None else stdin.read(limit + 1), limit, "standard input")
+        return b"" if stdin is None else _read(stdin, limit, "standard input")
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -105,17 +107,23 @@ def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None 
         if status.st_size > limit:
             raise _too_large(status.st_size, limit, name)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return _within(file.read(limit + 1), limit, name)
+            return _read(file, limit, name)
     except OSError as error:
         raise _unreadable(name, error) from None
     finally:
         os.close(descriptor)
 
 
-def _within(content: bytes, limit: int, name: str) -> bytes:
-    if len(content) > limit:
-        raise _too_large(len(content), limit, name)
-    return content
+def _read(stream: BinaryIO, limit: int, name: str) -> bytes:
+    """Read to the end, piece by piece: a limit may be larger than any buffer, and a stream than any limit."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := stream.read(_PIECE):
+        size += len(piece)
+        if size > limit:
+            raise _too_large(size, limit, name)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _too_large(size: int, limit: int, name: str) -> UnreadableInput:

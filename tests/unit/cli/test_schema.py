@@ -50,7 +50,7 @@ def test_an_unknown_schema_is_a_usage_error_with_the_nearest_name(capsys: Captur
     assert run(["schema", "show", "history-exprt"]) == ExitCode.USAGE
     output = capsys.readouterr()
     assert output.out == ""
-    assert "Did you mean history-export?" in output.err
+    assert "Did you mean history-export" in output.err
 
 
 def test_an_unknown_schema_in_json_mode_is_a_document(capsys: Capture) -> None:
