@@ -346,25 +346,27 @@ def test_markup_and_controls_of_an_id_are_shown_and_not_obeyed(
 ) -> None:
     bundle = small_bundle({place: HOSTILE, "tasks.0.status": "leased"})
     _, shown, (item,) = judged(command, capsys, write(sealed(bundle)))
-    assert "[bold red]x[/]\\x1b[31m\\x9b1m\\u202e\\u2066\\u200b\\x0d\\x07" in shown.replace("\n", "")
+    is_shown = "[bold red]x[/]\\x1b[31m\\x9b1m\\u202e\\u2066\\u200b\\x0d\\x07" in shown.replace("\n", "")
+    assert is_shown is (place != "workflow.run_id")
     if place.startswith("workflow"):
         assert HOSTILE in item["run"].values()
 
 
 def test_hostile_names_of_files_are_shown_and_not_obeyed(capsys: Capture) -> None:
-    name = f"{HOSTILE}.json"
+    hostile = HOSTILE.replace("/", "")
+    name = f"{hostile}.json"
     code, shown, (item,) = judged(VERIFY, capsys, write(WAITING.read_bytes(), name))
     assert (code, item["file"]) == (ExitCode.DONE, name)
-    assert "[bold red]x[/]\\x1b[31m" in shown
-    for arguments in (["bundle", "verify", f"gone/{HOSTILE}*"], ["bundle", "canonical", f"gone{HOSTILE}"],
-                      ["bundle", "verify", name, "--signing-key-file", HOSTILE],
-                      ["bundle", "verify", name, "--max-bundle-size", HOSTILE],
-                      ["bundle", "verify", name, "--output", HOSTILE], [HOSTILE], ["explain", HOSTILE]):  # fmt: skip
+    assert "[bold red]x[]\\x1b[31m" in shown
+    for arguments in (["bundle", "verify", f"gone/{hostile}*"], ["bundle", "canonical", f"gone{hostile}"],
+                      ["bundle", "verify", name, "--signing-key-file", hostile],
+                      ["bundle", "verify", name, "--max-bundle-size", hostile],
+                      ["bundle", "verify", name, "--output", hostile], [hostile], ["explain", hostile]):  # fmt: skip
         assert run(arguments) in {ExitCode.USAGE, ExitCode.NOT_FOUND}
         printed = capsys.readouterr()
         assert printed.out == ""
         assert_harmless(printed.err)
-        assert "[bold red]x[/]\\x1b[31m" in printed.err
+        assert "[bold red]x[]\\x1b[31m" in printed.err
 
 
 @pytest.mark.parametrize("name", ["a\n  next: do harm", "a\n\nb"])

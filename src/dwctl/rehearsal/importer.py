@@ -20,7 +20,7 @@ from dwctl.bundle.view import BundleView
 from dwctl.errors import UndecodableDocument
 from dwctl.rehearsal.columns import WriteFailedError
 from dwctl.rehearsal.database import Connection, Database, insert
-from dwctl.rehearsal.projections import rebuild
+from dwctl.rehearsal.projections import project_runs
 from dwctl.rehearsal.quirks import Profile, Q
 from dwctl.rehearsal.reports import NO_ROWS, TARGET_MESSAGES, Report, blank_report, reject
 from dwctl.rehearsal.rows import IMPORT_SOURCE, ImportContext, Row, durable_rows, highest, instance_row
@@ -108,7 +108,7 @@ def _import(
             if _is_known(connection, run, report):
                 return report
             written = _write(connection, bundle, run, context)
-            rebuild(connection, context.run_id, now=context.now)
+            project_runs(connection, [context.run_id], context.now)
             if dry_run:
                 raise _OnlyADryRunError
     except _OnlyADryRunError:
