@@ -75,6 +75,8 @@ def _rows(database: Database, table: str) -> list[dict[str, Any]]:
 def _ours(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows without what is generated, in an order of their own."""
     kept = [{name: value for name, value in row.items() if name not in _GENERATED.get(table, ())} for row in rows]
+    if table == "workflow_run_waits":  # a projection: its document is what counts, not the order of its keys
+        kept = [row | {"payload": json.loads(row["payload"])} for row in kept]
     return sorted(kept, key=lambda row: json.dumps(row, sort_keys=True))
 
 

@@ -18,7 +18,8 @@ from dwctl.rehearsal.auth import WORKER, check_settings
 from dwctl.rehearsal.checks import Policy, guarded
 from dwctl.rehearsal.control_plane import control_routes
 from dwctl.rehearsal.database import Database
-from dwctl.rehearsal.faults import FaultBox, FaultGate
+from dwctl.rehearsal.fault_gate import FaultGate
+from dwctl.rehearsal.faults import FaultBox
 from dwctl.rehearsal.namespaces import ensure_namespace
 from dwctl.rehearsal.quirks import profile_named
 from dwctl.rehearsal.state import DEFAULT_NAMESPACE, Rehearsal, Settings, Wakeups
@@ -81,4 +82,3 @@ def _unrouted(request: Request, status: int, message: str, reason: str) -> Respo
         return raw_answer(request, to_json({"message": message}), status, {})
     document = {"message": message, "reason": reason}
     return raw_answer(request, to_json(document), status, {CONTROL_HEADER: CONTROL_VERSION})
-

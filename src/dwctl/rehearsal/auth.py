@@ -44,7 +44,8 @@ def role_of(driver: str, secrets: Mapping[str, str], given: Credentials) -> str:
         return ANY_ROLE
     if not secrets:
         raise Refusal(
-            500, {"reason": "server_error", "message": f"Auth driver {driver} is chosen, and no {driver} is configured."}
+            500,
+            {"reason": "server_error", "message": f"Auth driver {driver} is chosen, and no {driver} is configured."},
         )
     if driver == "token":
         return _role_with(secrets, given.token or "", lambda secret: secret, "The token is missing or not known.")

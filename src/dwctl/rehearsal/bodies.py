@@ -14,7 +14,9 @@ from dwctl.rehearsal.answers import Refusal, state_of
 from dwctl.rehearsal.quirks import Q
 
 _UNTRIMMED_KEYS = frozenset({"current_password", "password", "password_confirmation"})
-_BLANKS = r"\s\x00\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+_BLANKS = (
+    r"\s\x00\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+)
 _TRIMMED = re.compile(f"^[{_BLANKS}]+|[{_BLANKS}]+$")
 # A text in which no string is empty, and none begins or ends with a blank, an escape or a character above ASCII.
 _MAY_CHANGE = re.compile(rb'""|"[\s\\\x00-\x20\x7f-\xff]|[\s\x00-\x20\x7f-\xff]"|\\[^"]{1,5}"')

@@ -35,8 +35,9 @@ log = logging.getLogger("dwctl.rehearsal")
 class Policy:
     """What a route asks of a request.
 
-    `plane` is `control`, `worker`, or `open` (health, ready: nothing is asked). `operation` names the
-    `control_plane` block, on paths of workflows. `roles` is empty where any known caller may come.
+    `plane` is `control`, `worker`, `discovery` (cluster info), or `open` (health, ready: nothing is asked).
+    `operation` names the `control_plane` block, on paths of workflows. `roles` is empty where any known caller
+    may come.
     """
 
     plane: str = "control"
@@ -58,6 +59,8 @@ def guarded(handler: Handler, policy: Policy) -> Callable[[Request], Awaitable[R
             result = handler(request)
             return await result if isawaitable(result) else result
         except Refusal as refusal:
+            if policy.plane == "discovery":
+                request.state.plane = "control"  # a refusal repeats the version, the document does not (006, 437)
             return answer(request, refusal.document, refusal.status, refusal.headers)
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)
@@ -149,6 +152,6 @@ def _check_namespace(request: Request) -> None:
                 "message": f"There is no namespace '{name}'.",
                 "reason": "namespace_not_found",
                 "namespace": name,
-                "remediation": "Create it with POST /api/namespaces, or send the name of one that exists in X-Namespace.",
+                "remediation": "Create it with POST /api/namespaces, or name another one in X-Namespace.",
             },
         )

@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from dwctl.rehearsal import (
     build_ids,
     cluster_info,
-    faults,
+    fault_gate,
     health,
     imports,
     namespaces,
@@ -72,8 +72,8 @@ ROUTES: tuple[tuple[str, str, Handler, Policy], ...] = (
     ("POST", "/api/system/repair/pass", system.repair_pass, _ADMINISTER),
     ("GET", "/api/system/retention", system.retention_status, _ADMINISTER),
     ("POST", "/api/system/retention/pass", system.retention_pass, _ADMINISTER),
-    ("GET", "/_rehearsal/faults", faults.list_faults, _OWN),
-    ("PUT", "/_rehearsal/faults", faults.replace_faults, _OWN),
+    ("GET", "/_rehearsal/faults", fault_gate.list_faults, _OWN),
+    ("PUT", "/_rehearsal/faults", fault_gate.replace_faults, _OWN),
 )
 
 

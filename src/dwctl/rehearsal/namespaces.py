@@ -94,9 +94,7 @@ def _folded(state: Rehearsal, name: str) -> str:
 
 
 def _find(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM workflow_namespaces WHERE name = ?", (name,)
-    ).fetchone()
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM workflow_namespaces WHERE name = ?", (name,)).fetchone()
     return row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from dwctl.rehearsal.tasks import Poller
 
 Json = dict[str, Any]
 Claim = Callable[[Poller], Json | None]
-"""Leases a task to a poller and returns its document, or None; runs in a transaction of its own."""
+"""Leases a task to a poller and returns its document, or None, in a transaction of its own."""
 
 LOOK_AGAIN = 0.25
 """Seconds after which a line is looked at even when nobody has woken it: time itself makes tasks ready."""
@@ -21,10 +21,29 @@ LOOK_AGAIN = 0.25
 _REMEMBERED = 10_000
 
 
-@dataclass(slots=True)
-class _Waiter:
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One long poll: who asks for which kind of task, how a task is claimed for it, and how one is given back.
+
+    `gone` is a coroutine function that returns when the client has hung up: who is gone gets no task.
+    """
+
     poller: Poller
+    kind: str
     claim: Claim
+    give_back: Callable[[Json], None]
+    gone: Callable[[], Awaitable[None]]
+    seconds: float
+
+    def wants_the_same(self, other: Poll) -> bool:
+        """Whether this poll would be given exactly the tasks that the other one would be given."""
+        mine, theirs = self.poller, other.poller
+        return self.kind == other.kind and mine.types == theirs.types and mine.build_id == theirs.build_id
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    poll: Poll
     given: asyncio.Future[Json | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -32,8 +51,8 @@ class Lines:
     """The lines of waiting polls, one for every namespace and queue. All of it runs on the event loop's thread.
 
     Polls wait in the order of their arrival. When the queue is woken, one look serves the whole line: a
-    worker that finds nothing speaks for every other that may have the same tasks, so that two hundred waiting
-    workers cost as much as one. A claim is one transaction: no task is given twice.
+    worker that finds nothing speaks for every other that wants the same, so that two hundred waiting workers
+    cost as much as one. A claim is one transaction: no task is given twice.
     """
 
     def __init__(self, state: Rehearsal, before_looking: Callable[[], None]) -> None:
@@ -42,69 +61,74 @@ class Lines:
         self._lines: dict[tuple[str, str], list[_Waiter]] = {}
         self._servers: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def poll(self, poller: Poller, claim: Claim, seconds: float, gone: Callable[[], Any]) -> Json | None:
-        """A task for the poller, or None when the time has run out or the client is gone.
-
-        `gone` is a coroutine function that returns when the client has hung up: who is gone gets no task.
-        """
-        line = (poller.namespace, poller.queue)
-        if not any(_may_have_the_same(waiter, poller, claim) for waiter in self._lines.get(line, [])):
+    async def take(self, poll: Poll) -> Json | None:
+        """A task for the poll, or None when its time has run out or its client is gone."""
+        line = (poll.poller.namespace, poll.poller.queue)
+        is_first = not any(waiter.poll.wants_the_same(poll) for waiter in self._lines.get(line, []))
+        if is_first or poll.seconds <= 0:
             self._before_looking()
-            found = claim(poller)
-            if found is not None or seconds <= 0:
+            found = poll.claim(poll.poller)
+            if found is not None or poll.seconds <= 0:
                 return found
-        if seconds <= 0:
-            return None
-        return await self._stand_in_line(line, _Waiter(poller, claim), seconds, gone)
+        return await self._stand_in_line(line, _Waiter(poll))
 
-    async def _stand_in_line(
-        self, line: tuple[str, str], waiter: _Waiter, seconds: float, gone: Callable[[], Any]
-    ) -> Json | None:
-        self._lines.setdefault(line, []).append(waiter)
+    async def _stand_in_line(self, line: tuple[str, str], waiter: _Waiter) -> Json | None:
+        waiters = self._lines.setdefault(line, [])
+        waiters.append(waiter)
         if line not in self._servers:
             self._servers[line] = asyncio.create_task(self._serve(line))
-        hung_up = asyncio.ensure_future(gone())
+        poll, given = waiter.poll, waiter.given
+        hung_up = asyncio.ensure_future(poll.gone())
         try:
-            await asyncio.wait({waiter.given, hung_up}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return waiter.given.result() if waiter.given.done() else None
+            await asyncio.wait({given, hung_up}, timeout=poll.seconds, return_when=asyncio.FIRST_COMPLETED)
+            task = given.result() if given.done() else None
+            if task is not None and hung_up.done():
+                poll.give_back(task)
+                return None
+            return task
         finally:
             hung_up.cancel()
-            if not waiter.given.done():
-                waiter.given.cancel()
-            if waiter in self._lines.get(line, []):
-                self._lines[line].remove(waiter)
+            given.cancel()
+            if waiter in waiters:
+                waiters.remove(waiter)
 
     async def _serve(self, line: tuple[str, str]) -> None:
         """Look at a line whenever its queue is woken, as long as somebody stands in it."""
         namespace, queue = line
+        failure: Exception | None = None
         try:
-            while self._lines.get(line):
+            while self._lines[line]:
                 await self._state.wakeups.wait(namespace, queue, LOOK_AGAIN)
                 self._before_looking()
-                self._hand_out(line)
+                self._hand_out(self._lines[line])
+        except Exception as error:  # every poll of the line answers with it
+            failure = error
         finally:
             del self._servers[line]
-            for waiter in self._lines.pop(line, []):
-                if not waiter.given.done():
-                    waiter.given.set_result(None)
+            for waiter in self._lines.pop(line):
+                _end(waiter, failure)
 
-    def _hand_out(self, line: tuple[str, str]) -> None:
-        in_vain: list[_Waiter] = []
-        for waiter in list(self._lines.get(line, [])):
-            if waiter.given.done() or any(_may_have_the_same(other, waiter.poller, waiter.claim) for other in in_vain):
+    def _hand_out(self, waiters: list[_Waiter]) -> None:
+        in_vain: list[Poll] = []
+        for waiter in list(waiters):
+            poll = waiter.poll
+            if waiter.given.done() or any(other.wants_the_same(poll) for other in in_vain):
                 continue
-            found = waiter.claim(waiter.poller)
+            found = poll.claim(poll.poller)
             if found is None:
-                in_vain.append(waiter)
+                in_vain.append(poll)
             else:
                 waiter.given.set_result(found)
-                self._lines[line].remove(waiter)
+                waiters.remove(waiter)
 
 
-def _may_have_the_same(waiter: _Waiter, poller: Poller, claim: Claim) -> bool:
-    """Whether a waiting poll would be given exactly the tasks that this poller would be given."""
-    same = waiter.poller.types == poller.types and waiter.poller.build_id == poller.build_id
-    return same and waiter.claim == claim and not waiter.given.done()
+def _end(waiter: _Waiter, failure: Exception | None) -> None:
+    if waiter.given.done():
+        return
+    if failure is None:
+        waiter.given.set_result(None)
+    else:
+        waiter.given.set_exception(failure)
 
 
 class Receipts:

@@ -49,8 +49,7 @@ def durable_rows(bundle: BundleView, run: RunFacts, context: ImportContext) -> d
 
     Raises `WriteFailedError` for a value that the reference's database would not take.
     """
-    history = integer(bundle.workflow.get("last_history_sequence"))
-    sequence = len(bundle.events) if history is None else history
+    sequence = _last_sequence(bundle)
     return {
         "workflow_runs": [_run(bundle, run, context)],
         "workflow_history_events": _events(bundle, context),
@@ -96,6 +95,12 @@ def highest(bundle: BundleView, field: str) -> int:
     return max([integer(command.get(field)) or 0 for _, command in bundle.commands], default=0)
 
 
+def _last_sequence(bundle: BundleView) -> int:
+    """The last sequence of the history: what the run says, or what its events say where they are ahead."""
+    numbers = [bundle.workflow.get("last_history_sequence"), *[event.get("sequence") for _, event in bundle.events]]
+    return max([integer(number) or 0 for number in numbers])
+
+
 def _class(bundle: BundleView, run: RunFacts) -> str:
     return string(bundle.workflow.get("workflow_class")) or run.workflow_type
 
@@ -124,7 +129,7 @@ def _run(bundle: BundleView, run: RunFacts, context: ImportContext) -> Row:
         "output_payload_codec": None if output is None else codec,
         "connection": string(workflow.get("connection")),
         "queue": string(workflow.get("queue")),
-        "last_history_sequence": integer(workflow.get("last_history_sequence")) or 0,
+        "last_history_sequence": _last_sequence(bundle),
         "last_command_sequence": highest(bundle, "sequence"),
         "message_cursor_position": highest(bundle, "message_sequence"),
         "started_at": started,

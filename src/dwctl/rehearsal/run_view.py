@@ -124,3 +124,11 @@ def decoded(text: str | None) -> Columns:
     except orjson.JSONDecodeError:  # nested more deeply than orjson follows
         value = json.loads(text)
     return value if isinstance(value, dict) else {}
+
+
+def encoded_size(payload: Columns) -> int:
+    """Bytes of a payload as UTF-8 JSON without escapes."""
+    try:
+        return len(orjson.dumps(payload))
+    except TypeError:  # nested more deeply, or with longer integers, than orjson writes
+        return len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())

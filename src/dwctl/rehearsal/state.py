@@ -65,7 +65,7 @@ class Wakeups:
         for namespace, queue in list(self._events):
             self.wake(namespace, queue)
 
-    async def wait(self, namespace: str, queue: str, timeout: float) -> bool:  # noqa: ASYNC109
+    async def wait(self, namespace: str, queue: str, timeout: float) -> bool:
         """Wait until the queue is woken; False when the time ran out first."""
         try:
             await asyncio.wait_for(self._events[namespace, queue].wait(), timeout)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dwctl.rehearsal.rows import IMPORT_SOURCE
-from dwctl.rehearsal.run_view import Columns, RunView
+from dwctl.rehearsal.run_view import Columns, RunView, encoded_size
 from dwctl.rehearsal.times import from_stored, micros, stored_as_micros
 from dwctl.rehearsal.vocabulary import OPEN_TASKS, is_terminal, status_bucket
 from dwctl.rehearsal.waits import Wait
@@ -98,7 +98,7 @@ def _next_task(view: RunView, now: datetime) -> _NextTask | None:
         return None
     row = next((task for task in tasks if task["task_type"] == "workflow"), tasks[0])
     since = _dispatched(row)
-    due = row["available_at"] is None or from_stored(row["available_at"]) <= now or row["task_type"] == "timer"
+    due = row["available_at"] is None or from_stored(row["available_at"]) <= now
     overdue = row["status"] == "ready" and due and since is not None and from_stored(since) + REDISPATCH_AFTER <= now
     return _NextTask(row, overdue)
 
@@ -220,10 +220,5 @@ def _duration(run: Columns) -> int | None:
 
 
 def _history_size(view: RunView) -> int:
-    """Bytes of the history: types and payloads, as the columns hold them."""
-    row = view.connection.execute(
-        "SELECT coalesce(sum(length(event_type) + length(payload)), 0) FROM workflow_history_events"
-        " WHERE workflow_run_id = ?",
-        (view.run_id,),
-    ).fetchone()
-    return int(row[0])
+    """Bytes of the history: types and payloads, these as UTF-8 without escapes."""
+    return sum([len(event["event_type"]) + encoded_size(event["payload"]) for event in view.events])

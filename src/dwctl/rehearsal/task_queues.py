@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from dwctl.rehearsal.answers import answer, namespace_of, state_of
 from dwctl.rehearsal.database import Connection
-from dwctl.rehearsal.repair_policy import REDISPATCH_AFTER
+from dwctl.rehearsal.repair import REDISPATCH_AFTER
 from dwctl.rehearsal.state import Rehearsal
 from dwctl.rehearsal.times import from_stored, micros, stored, stored_as_micros
 from dwctl.rehearsal.workers import is_stale, poller_document, registered
@@ -24,7 +24,8 @@ PENDING_QUERIES = 1024
 
 _OPEN = """
     SELECT t.*, r.workflow_instance_id FROM workflow_tasks t JOIN workflow_runs r ON r.id = t.workflow_run_id
-     WHERE t.namespace = ? AND t.queue = ? AND t.status IN ('ready', 'leased') AND t.task_type IN ('workflow', 'activity')
+     WHERE t.namespace = ? AND t.queue = ? AND t.status IN ('ready', 'leased')
+       AND t.task_type IN ('workflow', 'activity')
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import sqlite3
 from typing import Any
@@ -11,9 +10,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dwctl.rehearsal.answers import answer, namespace_of, query_of, raw_answer, state_of, to_json
-from dwctl.rehearsal.answers import Refusal
-from dwctl.rehearsal.checks import CONTROL_HEADER, CONTROL_VERSION
+from dwctl.rehearsal.answers import (
+    CONTROL_HEADER,
+    CONTROL_VERSION,
+    Refusal,
+    answer,
+    namespace_of,
+    query_of,
+    raw_answer,
+    state_of,
+)
 from dwctl.rehearsal.claims import page_start, page_token
 from dwctl.rehearsal.database import Connection
 from dwctl.rehearsal.descriptions import described, shown_attributes
@@ -152,7 +158,8 @@ def _events(request: Request, after: int, size: int) -> list[sqlite3.Row]:
     """The events of a page, and one more where there are more."""
     with state_of(request).database.read() as connection:
         return connection.execute(
-            "SELECT * FROM workflow_history_events WHERE workflow_run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+            "SELECT * FROM workflow_history_events WHERE workflow_run_id = ? AND sequence > ?"
+            " ORDER BY sequence LIMIT ?",
             (request.path_params["run_id"], after, size + 1),
         ).fetchall()
 

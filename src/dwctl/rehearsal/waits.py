@@ -75,7 +75,7 @@ def _task_with(view: RunView, key: str, value: str, kind: str | None = None) -> 
 
 def _group_facts(payload: Columns) -> Wait:
     facts = {f"parallel_group_{name}": payload.get(f"parallel_group_{name}") for name in _GROUP}
-    return facts | {"parallel_group_path": facts["parallel_group_path"] or [], "timeout_fired_at": None}
+    return facts | {"parallel_group_path": facts["parallel_group_path"] or []}
 
 
 def _activities(view: RunView) -> Iterator[Wait]:
@@ -151,7 +151,7 @@ def _timers(view: RunView) -> Iterator[Wait]:
                 source_status=row["status"], opened_at=stored_as_micros(row["created_at"]),
                 deadline_at=stored_as_micros(row["fire_at"]), target_type="timer", diagnostic_only=True,
                 row_status=row["status"],
-                **_task_facts(_task_with(view, "timer_id", identity), is_open=is_open),
+                **_task_facts(_task_with(view, "timer_id", identity, "timer"), is_open=is_open),
                 **_group_facts({}),
                 **_without_history("Timer", "Timer", "timer", is_open=is_open),
             )  # fmt: skip
@@ -171,7 +171,7 @@ def _timer(view: RunView, identity: str, event: Columns, end: Columns | None, ro
         resolved_at=None if end is None else end["payload"].get("fired_at") or end["payload"].get("cancelled_at"),
         target_type="timer", diagnostic_only=False, resume_source_kind="timer", resume_source_id=identity,
         history_authority="typed_history", row_status=None if row is None else row["status"],
-        **_task_facts(_task_with(view, "timer_id", identity), is_open=end is None),
+        **_task_facts(_task_with(view, "timer_id", identity, "timer"), is_open=end is None),
         **_group_facts(payload),
     )  # fmt: skip
 
@@ -194,7 +194,7 @@ def _signals(view: RunView) -> Iterator[Wait]:
         elif is_terminal(view.run["status"]):
             base |= _ended_with_run(view, "Signal wait") | {"external_only": True}
         elif timer is not None:
-            base |= _task_facts(_task_with(view, "timer_id", str(timer_id)), is_open=True)
+            base |= _task_facts(_task_with(view, "timer_id", str(timer_id), "timer"), is_open=True)
         yield base
 
 
@@ -242,7 +242,7 @@ def _signal_timed_out(view: RunView, wait: Wait, fired: Columns) -> Wait:
         "summary": f"Signal {wait['target_name']} timed out after {wait['timeout_seconds']} seconds.",
         "resolved_at": stored_as_micros(fired["recorded_at"]),
         "timeout_fired_at": fired["payload"].get("fired_at"),
-        **_task_facts(_task_with(view, "timer_id", wait["timer_id"]), is_open=False),
+        **_task_facts(_task_with(view, "timer_id", wait["timer_id"], "timer"), is_open=False),
     }
 
 
@@ -280,7 +280,7 @@ def _updates(view: RunView) -> Iterator[Wait]:
             target_name=name, target_type="update", resume_source_kind="workflow_update", resume_source_id=row["id"],
             command_id=row["workflow_command_id"], command_sequence=row["command_sequence"],
             command_status=command and command["status"], command_outcome=command and command["outcome"],
-            update_id=row["id"], timeout_fired_at=None,
+            update_id=row["id"],
             ordering_state="applied" if applied else accepted and accepted["payload"].get("ordering_state"),
             **_task_facts(task, is_open=is_open),
         )  # fmt: skip

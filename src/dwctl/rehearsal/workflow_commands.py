@@ -74,7 +74,9 @@ def _end(request: Request, status: str) -> Response:
         run = _target(connection, request)
         if is_terminal(run):
             return _refused(connection, request, run, command_type, "run_not_active", reason_payload(reason), now)
-        command = record(connection, request, run, Command(command_type, "accepted", status, reason_payload(reason)), now)
+        command = record(
+            connection, request, run, Command(command_type, "accepted", status, reason_payload(reason)), now
+        )
         common, shown = _common(run, command), snapshot(request, run, command, now)
         requested = {**common, "command_type": command_type, "reason": reason, "command": shown}
         append_event(connection, run["id"], requested_event, requested, now, command_id=command.id)
@@ -245,4 +247,3 @@ def _queues(connection: Connection, run_ids: Iterable[str]) -> list[tuple[str, s
 def _wake(request: Request, queues: Iterable[tuple[str | None, str | None]]) -> None:
     for namespace, queue in queues:
         state_of(request).wakeups.wake(namespace or "", queue or "")
-

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TextIO
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 _WIDTH_OF_A_FILE = 200
 """Columns where there is no terminal: ids must not be cut in a log."""
@@ -23,3 +25,12 @@ def plain_table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def print_line(console: Console, line: Text) -> None:
+    """Print a line; on a terminal it is folded under its own indentation, elsewhere it stays one line for grep."""
+    if not console.is_terminal:
+        console.print(line, soft_wrap=True)
+        return
+    indent = len(line.plain) - len(line.plain.lstrip(" "))
+    console.print(Padding(line[indent:], (0, 0, 0, indent)))

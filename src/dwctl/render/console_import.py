@@ -9,7 +9,7 @@ from rich.text import Text
 
 from dwctl.bundle.findings import Severity
 from dwctl.errors import DwctlError
-from dwctl.render.console import console_for, plain_table
+from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_verdicts import MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
@@ -46,14 +46,14 @@ def show_results(tally: ImportTally, stream: TextIO) -> None:
         if lines:
             console.print()
             for line in lines:
-                console.print(line, soft_wrap=True)
+                print_line(console, line)
     console.print()
     if briefly and any(result.proven for result in results):
-        console.print(_what_was_compared(results), soft_wrap=True)
+        print_line(console, _what_was_compared(results))
     left = dict.fromkeys(row.what for result in results for row in result.left_behind)
     if briefly and left:
-        console.print(Text(f"does not travel: {', '.join(left)} (which of which run: --json)"), soft_wrap=True)
-    console.print(_summary(tally), soft_wrap=True)
+        print_line(console, Text(f"does not travel: {', '.join(left)} (which of which run: --json)"))
+    print_line(console, _summary(tally))
 
 
 def _cells(result: ImportResult) -> Iterator[Text]:

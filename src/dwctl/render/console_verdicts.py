@@ -13,7 +13,7 @@ from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.restoration import Restoration
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import Outcome
-from dwctl.render.console import console_for, plain_table
+from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, message, size
 from dwctl.transfer.verification import FileVerdict, Tally
@@ -57,9 +57,9 @@ class VerdictTable:
         for judged in attention[:MOST_DETAILED]:
             console.print()
             for line in _details(judged):
-                console.print(line, soft_wrap=True)
+                print_line(console, line)
         console.print()
-        console.print(summary_line(self.tally), soft_wrap=True)
+        print_line(console, summary_line(self.tally))
         if self.left_out or len(attention) > MOST_DETAILED:
             console.print(Text("Not everything is shown; --output jsonl has a line for every bundle.", style="dim"))
 

@@ -21,7 +21,15 @@ needs_a_mere_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with a folder `exports` of bundles in it."""
-    for name in ("b.json", "a.json", "nested/deep/c.json", ".hidden.json", ".git/d.json", "nested/.e.json", "notes.txt"):
+    for name in (
+        "b.json",
+        "a.json",
+        "nested/deep/c.json",
+        ".hidden.json",
+        ".git/d.json",
+        "nested/.e.json",
+        "notes.txt",
+    ):
         file = tmp_path / "exports" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("{}", encoding="utf-8")

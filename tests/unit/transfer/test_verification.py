@@ -179,7 +179,9 @@ COUNTED = {
 )
 def test_the_exit_code_follows_from_the_counts(names: list[str], code: ExitCode) -> None:
     tally = Tally()
-    assert [one.file for one in tally.counting(COUNTED[name] for name in names)] == [COUNTED[name].file for name in names]
+    assert [one.file for one in tally.counting(COUNTED[name] for name in names)] == [
+        COUNTED[name].file for name in names
+    ]
     assert tally.exit_code is code
     assert tally.total == len(names)
     assert {name: getattr(tally, name) for name in COUNTED} == {name: names.count(name) for name in COUNTED}
