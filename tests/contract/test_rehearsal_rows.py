@@ -49,7 +49,8 @@ def _cases(*kinds: str) -> Iterator[Any]:
 
 
 def _document(path: Path) -> bytes:
-    return (SHARED / "corpus" / _case(path)["bundle"]).read_bytes()
+    document: bytes = (SHARED / "corpus" / _case(path)["bundle"]).read_bytes()
+    return document
 
 
 def _import(database: Database, document: bytes, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +70,12 @@ def _import(database: Database, document: bytes, options: Mapping[str, Any]) -> 
 
 def _rows(database: Database, table: str) -> list[dict[str, Any]]:
     with database.read() as connection:
-        return [dict(row) for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')]
+        return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608
+
+
+def _everything(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.iterdump())
 
 
 def _ours(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def test_a_second_import_is_answered_as_the_reference_answers_it(path: Path, kin
     cases = _case(path)["cases"]
     database = Database()
     _import(database, _document(path), cases["import"]["options"])
-    before = {table: _rows(database, table) for table in cases["rows"]["report"]}
+    before = _everything(database)
     report = _import(database, _second(path, kind), cases[kind]["options"])
     recorded = cases[kind]["report"]
     if kind != "import-again":
@@ -135,7 +141,7 @@ def test_a_second_import_is_answered_as_the_reference_answers_it(path: Path, kin
         for checksum in ("expected_checksum", "recomputed_checksum"):
             report["integrity"]["integrity"][checksum] = recorded["integrity"]["integrity"][checksum]
     _same_report(report, recorded)
-    assert {table: _rows(database, table) for table in before} == before
+    assert _everything(database) == before
 
 
 def _second(path: Path, kind: str) -> bytes:
@@ -176,7 +182,7 @@ def test_bundles_in_a_sequence_end_as_the_reference_ends_them(case: dict[str, An
         ]
         for name, recorded in step["after"].items():
             table = {"summaries": "workflow_run_summaries"}.get(name, f"workflow_{name}")
-            columns = list(recorded[0])
+            columns = list(recorded[0]) if recorded else ["id"]
             rows = [{column: row[column] for column in columns} for row in _rows(database, table)]
             assert sorted(rows, key=str) == sorted(recorded, key=str), table
 

@@ -107,10 +107,10 @@ def test_what_is_no_bundle_is_said_in_a_sentence_and_ends_in_1(
 
 
 @pytest.mark.parametrize("command", [("bundle", "canonical"), ("bundle", "repair")], ids=" ".join)
-@pytest.mark.parametrize("name", [name for name in NOT_A_BUNDLE if "number" not in name and name not in {"a text", "null"}])
-def test_other_commands_refuse_what_does_not_decode_alike(
-    name: str, command: tuple[str, ...], capsys: Capture
-) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name in NOT_A_BUNDLE if "number" not in name and name not in {"a text", "null"}]
+)
+def test_other_commands_refuse_what_does_not_decode_alike(name: str, command: tuple[str, ...], capsys: Capture) -> None:
     content, sentence = NOT_A_BUNDLE[name]
     out = ["out.json"] if command[1] == "repair" else []
     assert run([*command, write(content), *out]) == ExitCode.NO
@@ -133,7 +133,10 @@ def test_other_commands_refuse_what_does_not_decode_alike(
         (b'{"schema":"x"}', "bundle.schema_unexpected"),
         (sealed(small_bundle()).replace(b'"run_number":1', b'"run_number":1e999'), "bundle.infinite_number"),
         (sealed(small_bundle()).replace(b'"run_number":1', b'"run_number":-1e999'), "bundle.infinite_number"),
-        (as_json({"commands": [{"id": "c", "outcome": "x", "status": "S"}]}).replace(b'"S"', b"1e999"), "integrity.missing"),
+        (
+            as_json({"commands": [{"id": "c", "outcome": "x", "status": "S"}]}).replace(b'"S"', b"1e999"),
+            "integrity.missing",
+        ),
     ],
 )
 def test_a_document_that_is_not_a_sound_bundle_is_refused_by_rule(
@@ -266,8 +269,15 @@ def test_a_fifo_hangs_no_command(writer: bool) -> None:
     os.mkfifo("fifo.json")
     descriptor = os.open("fifo.json", os.O_RDWR) if writer else None
     try:
-        for arguments in (["verify", "fifo.json"], ["verify", "."], ["canonical", "fifo.json"], ["repair", "fifo.json", "o"]):
-            done = subprocess.run([DWCTL, "bundle", *arguments], capture_output=True, text=True, timeout=30, check=False)
+        for arguments in (
+            ["verify", "fifo.json"],
+            ["verify", "."],
+            ["canonical", "fifo.json"],
+            ["repair", "fifo.json", "o"],
+        ):
+            done = subprocess.run(
+                [DWCTL, "bundle", *arguments], capture_output=True, text=True, timeout=30, check=False
+            )
             assert done.returncode == ExitCode.USAGE
             assert "a FIFO" in done.stdout + done.stderr
     finally:
@@ -336,7 +346,14 @@ def test_of_ten_thousand_findings_json_has_all_and_the_screen_the_first_few_and_
 # --- hostile text ------------------------------------------------------------------------------------------
 
 
-PLACES = ["workflow.instance_id", "workflow.run_id", "workflow.workflow_type", "workflow.status", "schema", "tasks.0.id"]
+PLACES = [
+    "workflow.instance_id",
+    "workflow.run_id",
+    "workflow.workflow_type",
+    "workflow.status",
+    "schema",
+    "tasks.0.id",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["verify", "dry-run"])

@@ -290,9 +290,7 @@ def test_no_value_of_an_option_is_repeated_in_an_error(arguments: list[str], cap
 
 def test_the_sealed_canonical_text_has_the_recorded_checksum(capfdbinary: BinaryCapture) -> None:
     for path in (ORDER, SIGNED, LEASED):
-        done = subprocess.run(
-            [DWCTL, "bundle", "canonical", "--sealed", path], capture_output=True, check=True
-        )
+        done = subprocess.run([DWCTL, "bundle", "canonical", "--sealed", path], capture_output=True, check=True)
         assert hashlib.sha256(done.stdout).hexdigest() == recorded_checksum(path.read_bytes())
         assert done.stderr == b""
 

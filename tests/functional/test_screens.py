@@ -62,9 +62,7 @@ def test_a_damaged_file_beside_one_that_can_be_repaired(capsys: Capture) -> None
     edited = Path("exports/edited.json")
     edited.write_bytes(edited.read_bytes().replace(b"approval-1", b"approval-2", 1))
     export(LOST_FRACTION, "lost-fraction.json")
-    Path("exports/namespace-added.json").write_bytes(
-        with_top_level_key(WAITING.read_bytes(), b'"namespace":"default"')
-    )
+    Path("exports/namespace-added.json").write_bytes(with_top_level_key(WAITING.read_bytes(), b'"namespace":"default"'))
     Path("exports/truncated.json").write_bytes(ORDER.read_bytes()[:50_000])
     Path("exports/gone.json").symlink_to("nowhere")
     assert run(["bundle", "verify", "exports"]) == ExitCode.NO

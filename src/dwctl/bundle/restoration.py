@@ -72,7 +72,7 @@ def explain_mismatch(document: Document) -> Restoration | None:
     search = _Search(document, expected)
     variants = list(_removable(document.value))
     # Cheap and likely first: the bound must not be spent on one variant before the others were looked at.
-    for numbers in (_no_groups, _search_attribute_groups, _user_data_groups):
+    for numbers in (_no_groups, _search_attribute_groups, _user_data_groups, _user_data_numbers):
         for removed in variants:
             sealed = {key: item for key, item in sealed_part(document.value).items() if key not in removed}
             fractions = search.fractions(sealed, numbers(sealed))
@@ -256,6 +256,15 @@ _HEARTBEAT = "last_heartbeat_progress"
 
 def _user_data_groups(sealed: JsonValue) -> list[_Group]:
     """The whole numbers in all places where the application's own values stand undecoded in a bundle."""
+    return _grouped(_user_data(sealed))
+
+
+def _user_data_numbers(sealed: JsonValue) -> list[_Group]:
+    """The same numbers, each on its own: one name may stand for an integer here and a float there."""
+    return [_Group((path,), group.texts) for group in _user_data_groups(sealed) for path in group.paths]
+
+
+def _user_data(sealed: JsonValue) -> list[tuple[tuple[Step, ...], JsonValue]]:
     roots: list[tuple[tuple[Step, ...], JsonValue]] = [
         ((section, name), field(sealed, section, name))
         for section, name in (("workflow", "search_attributes"), ("summary", "search_attributes"), ("workflow", "memo"))
@@ -270,7 +279,7 @@ def _user_data_groups(sealed: JsonValue) -> list[_Group]:
             roots.append((("activities", key, "attempts", at, _HEARTBEAT), field(attempt, _HEARTBEAT)))
     for key, task in entries(field(sealed, "tasks")):
         roots.append((("tasks", key, "payload"), field(task, "payload")))
-    return _grouped(roots)
+    return roots
 
 
 def _grouped(roots: Sequence[tuple[tuple[Step, ...], JsonValue]]) -> list[_Group]:

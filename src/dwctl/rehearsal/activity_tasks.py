@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from dwctl.rehearsal.answers import Refusal, answer, body_of, namespace_of, state_of
 from dwctl.rehearsal.avro_writer import encode_value
-from dwctl.rehearsal.claims import attempt_keys, execution_row, parallel_keys
+from dwctl.rehearsal.claims import attempt_keys, execution_row, group_path, parallel_keys
 from dwctl.rehearsal.closing import add_failure
 from dwctl.rehearsal.database import Connection
+from dwctl.rehearsal.groups import is_settled
 from dwctl.rehearsal.history_writer import activity_snapshot, append_event, loaded_map, task_snapshot
 from dwctl.rehearsal.leases import held_activity_task
 from dwctl.rehearsal.progress import changed_runs, wake_queues
@@ -52,7 +53,8 @@ def complete(request: Request) -> Response:
         }
         append_event(connection, run["id"], "ActivityCompleted", payload, now, task_id=task_id)
         close_task(connection, task_id, "completed", now)
-        next_task = resume_run(connection, run, _resumption(execution, "ActivityCompleted"), now)
+        goes_on = is_settled(connection, run["id"], group_path(execution))
+        next_task = resume_run(connection, run, _resumption(execution, "ActivityCompleted"), now) if goes_on else None
         queues = changed_runs(connection, {run["id"]}, now)
     wake_queues(state, queues)
     return answer(request, {**_receipt(task_id, attempt_id, "completed"), "next_task_id": next_task})

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dwctl.bundle.additions import MEMO_VALUE_LIMIT
 from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.loose import integer
 from dwctl.rehearsal.columns import WriteFailedError, json_text
-from dwctl.rehearsal.times import stored
-
-if TYPE_CHECKING:
-    from dwctl.rehearsal.rows import ImportContext
+from dwctl.rehearsal.import_context import ImportContext
 
 _KEYWORD = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
 
@@ -85,13 +82,12 @@ def _named(values: JsonValue) -> Iterator[tuple[str, JsonValue]]:
 
 
 def _entry(key: str, context: ImportContext, sequence: int) -> dict[str, Any]:
-    now = stored(context.now)
     return {
         "workflow_run_id": context.run_id,
         "workflow_instance_id": context.instance_id,
         "key": key,
         "upserted_at_sequence": sequence,
         "inherited_from_parent": 0,
-        "created_at": now,
-        "updated_at": now,
+        "created_at": context.moment,
+        "updated_at": context.moment,
     }

@@ -209,7 +209,13 @@ def attempt_keys(execution: Row) -> Json:
     }
 
 
+def group_path(execution: Row) -> list[Json]:
+    """The parallel groups that an execution is in, the outermost first."""
+    path: list[Json] = json.loads(execution["parallel_group_path"] or "[]")
+    return path
+
+
 def parallel_keys(execution: Row) -> Json:
     """The place of an execution in its parallel group, as its events show it; empty where it has none."""
-    path = json.loads(execution["parallel_group_path"] or "[]")
+    path = group_path(execution)
     return {**path[-1], "parallel_group_path": path} if path else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from dwctl.rehearsal.database import Connection
+from dwctl.rehearsal.groups import is_settled
 from dwctl.rehearsal.history_writer import append_event, new_id
 from dwctl.rehearsal.tasks import cancel_open_tasks, resume_run, run_row
 from dwctl.rehearsal.times import stored, stored_as_micros
@@ -120,6 +122,8 @@ def _inform_parent(
     else:
         payload |= dict(failure)
     parent_id = str(link["parent_workflow_run_id"])
+    path: list[Json] = json.loads(link["parallel_group_path"] or "[]")
+    payload |= {**path[-1], "parallel_group_path": path} if path else {}
     event_id = append_event(connection, parent_id, event_type, payload, now)
     moment = stored(now)
     connection.execute(
@@ -138,7 +142,8 @@ def _inform_parent(
         "workflow_sequence": link["sequence"],
         "workflow_event_type": event_type,
     }
-    resume_run(connection, run_row(connection, parent_id), resumption, now)
+    if child["status"] != "completed" or is_settled(connection, parent_id, path):
+        resume_run(connection, run_row(connection, parent_id), resumption, now)
     return parent_id
 
 

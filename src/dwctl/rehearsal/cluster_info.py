@@ -14,6 +14,7 @@ from dwctl.rehearsal.answers import CONTROL_HEADER, CONTROL_VERSION, WORKER_HEAD
 from dwctl.rehearsal.envelopes import response_contract, server_capabilities
 from dwctl.rehearsal.repair import repair_status
 from dwctl.rehearsal.state import DEFAULT_NAMESPACE, Settings
+from dwctl.rehearsal.worker_protocol import AUTH_MATERIAL
 from dwctl.rehearsal.workers import fleet_document
 
 Json = dict[str, Any]
@@ -152,6 +153,7 @@ def _auth_contract() -> Json:
             "tls_verify": "DURABLE_WORKFLOW_TLS_VERIFY",
             "profile": "DW_ENV",
         },
+        **AUTH_MATERIAL,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 
 from dwctl.bundle.canonical import JsonValue
@@ -53,7 +53,15 @@ def payload(value: JsonValue) -> str | None:
     return string(value)
 
 
-_UNLIKE_PHP = re.compile(r'\{\}|\{"0":|[0-9]\.0(?![0-9])|[0-9]e[+-]?[0-9]|\\u007f')
+def unpacked(text: str | None) -> JsonValue:
+    """A payload column as a bundle shows it: the blob, or the envelope of a reference to external storage."""
+    if text is None or not text.startswith(EXTERNAL_PREFIX):
+        return text
+    envelope: JsonValue = json.loads(b64decode(text.removeprefix(EXTERNAL_PREFIX)))
+    return envelope
+
+
+_UNLIKE_PHP = re.compile(r'\{\}|\{"0":|[0-9]\.0(?![0-9])|[0-9]e[+-][0-9]|\\u007f')
 
 
 def json_array(value: JsonValue) -> str:

@@ -15,7 +15,7 @@ from dwctl.errors import LocalStateError
 Watch = Callable[[str], None]
 """Called with a statement before it runs; what it raises is raised in the statement's place."""
 
-_Parameters = Sequence[Any] | Mapping[str, Any]
+_Parameters = Any  # what sqlite3 takes: a sequence or a mapping
 
 
 class Connection(sqlite3.Connection):
@@ -93,23 +93,50 @@ class Database:
             self.after_commit()
 
 
+APPLICATION_ID = 0x64776374
+"""Marks a file as a rehearsal server's (`dwct`), so that no other database is ever written to."""
+
+_BUSY_SECONDS = 1.0
+
+
 def _open(path: str) -> Connection:
     try:
         connection = sqlite3.connect(
-            path, factory=Connection, isolation_level=None, check_same_thread=False, cached_statements=512
+            path,
+            factory=Connection,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            timeout=_BUSY_SECONDS,
         )
         connection.row_factory = sqlite3.Row
+        _claim(connection, path)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(files(__package__).joinpath("schema.sql").read_text("utf-8"))
     except sqlite3.Error as error:
         raise LocalStateError(
-            f"the rehearsal database cannot be opened: {error}",
-            where=path,
-            next_step="name a file that does not exist yet, or one that a rehearsal server made",
+            f"the rehearsal database cannot be opened: {error}", where=path, next_step=_ANOTHER_FILE
         ) from error
     return connection
+
+
+_ANOTHER_FILE = "name a file that does not exist yet, or one that a rehearsal server made"
+
+
+def _claim(connection: Connection, path: str) -> None:
+    """Mark a new database as ours; raises `LocalStateError` for one that belongs to something else."""
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    if mark == APPLICATION_ID:
+        return
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if mark or tables:
+        connection.close()
+        raise LocalStateError(
+            "this database was not made by a rehearsal server, and is left alone", where=path, next_step=_ANOTHER_FILE
+        )
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

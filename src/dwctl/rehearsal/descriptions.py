@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
 from dwctl.bundle.avro_value import decode_blob
-from dwctl.rehearsal.attributes import VALUE_COLUMNS
 from dwctl.rehearsal.claims import envelope
 from dwctl.rehearsal.database import Connection
+from dwctl.rehearsal.export import memo_of, search_attributes_of
 from dwctl.rehearsal.quirks import Profile, Q
-from dwctl.rehearsal.runs import bucket, is_terminal
+from dwctl.rehearsal.run_view import RunView
 from dwctl.rehearsal.times import from_stored, seconds, stored_as_micros
+from dwctl.rehearsal.vocabulary import is_terminal, status_bucket
 
 Json = dict[str, Any]
 Row = sqlite3.Row
@@ -39,8 +39,8 @@ def described(connection: Connection, profile: Profile, instance: Row, run: Row,
         "workflow_type": run["workflow_type"],
         "business_key": run["business_key"],
         "status": run["status"],
-        "status_bucket": bucket(current) if summary is None else summary["status_bucket"],
-        "is_terminal": is_terminal(run),
+        "status_bucket": status_bucket(current["status"]) if summary is None else summary["status_bucket"],
+        "is_terminal": is_terminal(run["status"]),
         "closed_reason": None if summary is None else summary["closed_reason"],
         "task_queue": current["queue"],
         "run_number": current["run_number"],
@@ -99,7 +99,7 @@ def _progress(run: Row) -> str | None:
 
 
 def _actions(run: Row) -> dict[str, bool]:
-    is_open = not is_terminal(run)
+    is_open = not is_terminal(run["status"])
     return {
         "can_signal": is_open,
         "can_query": False,
@@ -129,23 +129,9 @@ def _hides(profile: Profile, row: Row) -> bool:
 
 
 def _shown_memo(connection: Connection, profile: Profile, run: Row) -> Json:
-    if _hides(profile, run):
-        return {}
-    rows = connection.execute("SELECT key, value FROM workflow_memos WHERE workflow_run_id = ?", (run["id"],))
-    return {row["key"]: json.loads(row["value"]) for row in rows}
+    return {} if _hides(profile, run) else memo_of(RunView(connection, run["id"]))
 
 
 def shown_attributes(connection: Connection, profile: Profile, run_id: str, row: Row) -> Json:
     """The search attributes of a run; `row` is the run, or its summary."""
-    if _hides(profile, row):
-        return {}
-    rows = connection.execute("SELECT * FROM workflow_search_attributes WHERE workflow_run_id = ?", (run_id,))
-    return {found["key"]: _attribute(found) for found in rows}
-
-
-def _attribute(row: Row) -> Any:
-    column = VALUE_COLUMNS.get(row["type"], "value_datetime")
-    value = row[column]
-    if row["type"] == "bool":
-        return bool(value)
-    return json.loads(value) if row["type"] == "keyword_list" and value else value
+    return {} if _hides(profile, row) else search_attributes_of(RunView(connection, run_id))

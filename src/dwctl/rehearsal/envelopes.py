@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 
 from dwctl.rehearsal.answers import CONTROL_HEADER, CONTROL_VERSION, WORKER_HEADER, state_of
+from dwctl.rehearsal.worker_protocol import later_capabilities
 
 Json = dict[str, Any]
 
@@ -141,4 +142,5 @@ def server_capabilities(request: Request) -> Json:
         "invocable_carrier": {**_contract_name("invocable-carrier"), "carrier_type": "invocable_http"},
         "external_task_input": _contract_name("external-task-input"),
         "external_task_result": _contract_name("external-task-result"),
+        **later_capabilities(state_of(request).settings.protocol),
     }

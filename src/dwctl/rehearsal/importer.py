@@ -20,11 +20,12 @@ from dwctl.bundle.view import BundleView
 from dwctl.errors import UndecodableDocument
 from dwctl.rehearsal.columns import WriteFailedError
 from dwctl.rehearsal.database import Connection, Database, insert
+from dwctl.rehearsal.import_context import IMPORT_SOURCE, ImportContext, Row
 from dwctl.rehearsal.projections import project_runs
 from dwctl.rehearsal.quirks import Profile, Q
 from dwctl.rehearsal.reports import NO_ROWS, TARGET_MESSAGES, Report, blank_report, reject
-from dwctl.rehearsal.rows import IMPORT_SOURCE, ImportContext, Row, durable_rows, highest, instance_row
-from dwctl.rehearsal.times import micros, stored
+from dwctl.rehearsal.rows import durable_rows, highest, instance_row
+from dwctl.rehearsal.times import micros
 
 _NOBODY = RunFacts(None, None, 1, "imported-workflow", None, "running", False, False, None, None)
 
@@ -107,10 +108,7 @@ def _import(
         with database.write() as connection:
             if _is_known(connection, run, report):
                 return report
-            written = _write(connection, bundle, run, context)
-            project_runs(connection, [context.run_id], context.now)
-            if dry_run:
-                raise _OnlyADryRunError
+            written = _write(connection, bundle, run, context, undo=dry_run)
     except _OnlyADryRunError:
         return report | {"status": "dry_run", "rows": dict(verdict.rows)}
     except sqlite3.OperationalError as error:
@@ -142,13 +140,18 @@ def _is_known(connection: Connection, run: RunFacts, report: Report) -> bool:
     return True
 
 
-def _write(connection: Connection, bundle: BundleView, run: RunFacts, context: ImportContext) -> dict[str, int]:
-    """Write every durable row; returns how many by table."""
+def _write(
+    connection: Connection, bundle: BundleView, run: RunFacts, context: ImportContext, *, undo: bool
+) -> dict[str, int]:
+    """Write every durable row and the projections; returns the rows by table. `undo` ends the transaction instead."""
     tables = durable_rows(bundle, run, context)
     written = {"workflow_instances": _write_instance(connection, bundle, run, context)}
     for table, rows in tables.items():
         insert(connection, table, rows)
         written[table] = len(rows)
+    project_runs(connection, [context.run_id], context.now)
+    if undo:
+        raise _OnlyADryRunError
     return written
 
 
@@ -169,7 +172,7 @@ def _write_instance(connection: Connection, bundle: BundleView, run: RunFacts, c
             highest(bundle, "message_sequence"),
             run.is_current_run,
             context.run_id,
-            stored(context.now),
+            context.moment,
             context.instance_id,
         ),
     )

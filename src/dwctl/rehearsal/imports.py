@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +10,9 @@ from starlette.responses import Response
 from dwctl.rehearsal.answers import Refusal, answer, namespace_of, query_of, state_of
 from dwctl.rehearsal.bodies import written
 from dwctl.rehearsal.importer import import_bundle
+from dwctl.rehearsal.progress import Queue, wake_queues
 from dwctl.rehearsal.quirks import Q
+from dwctl.rehearsal.state import Rehearsal
 from dwctl.rehearsal.validation import Fields
 
 STATUSES = {"imported": 201, "already_imported": 200, "dry_run": 200, "rejected": 422}
@@ -44,7 +45,7 @@ def import_embedded(request: Request) -> Response:
         facts = {"message": "The database is busy.", "reason": "backend_lock_pressure", "retryable": True}
         raise Refusal(503, facts, {"Retry-After": "1"}) from error
     if report["status"] == "imported":
-        _wake(request, report["workflow"]["run_id"])
+        wake_queues(state, _queues(state, report["workflow"]["run_id"]))
     return answer(request, report, STATUSES[report["status"]])
 
 
@@ -61,13 +62,11 @@ def _document(request: Request) -> bytes:
     return written(value) if request.state.is_rewritten or value is not request.state.value else request.state.raw
 
 
-def _wake(request: Request, run_id: str) -> None:
-    """Polls may wait for the tasks that came with the run."""
-    state = state_of(request)
+def _queues(state: Rehearsal, run_id: str) -> set[Queue]:
+    """Where polls may wait for the tasks that came with the run."""
     with state.database.read() as connection:
-        rows: list[Any] = connection.execute(
+        rows = connection.execute(
             "SELECT DISTINCT namespace, queue FROM workflow_tasks WHERE workflow_run_id = ? AND status = 'ready'",
             (run_id,),
         ).fetchall()
-    for row in rows:
-        state.wakeups.wake(row["namespace"] or "", row["queue"] or "")
+    return {(row["namespace"] or "", row["queue"] or "") for row in rows}

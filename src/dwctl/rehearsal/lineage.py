@@ -27,8 +27,9 @@ def _link(view: RunView, row: Columns, side: str, told: dict[str, Columns]) -> L
     """A link with what is known of the run at its other end: its own row where the server has it, else history."""
     payload = told.get(row["id"], {})
     other = view.other_run(row[f"{side}_workflow_run_id"])
-    status = other["status"] if other else payload.get("child_status") or ("waiting" if side == "child" else None)
     is_call = row["link_type"] == "child_workflow"
+    told_status = payload.get("child_status") or ("waiting" if side == "child" and is_call else None)
+    status = other["status"] if other else told_status
     return {
         "id": row["id"],
         "type": row["link_type"],
@@ -44,7 +45,7 @@ def _link(view: RunView, row: Columns, side: str, told: dict[str, Columns]) -> L
         "class": other["workflow_class"] if other else payload.get("child_workflow_class"),
         "status": status,
         "status_bucket": None if status is None else status_bucket(status),
-        "closed_reason": other["closed_reason"] if other else payload.get("closed_reason"),
+        "closed_reason": other["closed_reason"] if other else payload.get("closed_reason") if status else None,
         "created_at": stored_as_micros(row["created_at"]),
         "history_authority": "typed_history" if payload else "mutable_open_fallback",
         "diagnostic_only": False,

@@ -19,12 +19,16 @@ _NAME = re.compile(r"[a-zA-Z0-9._-]+")
 DEFAULT_RETENTION_DAYS = 30
 
 
-def ensure_namespace(state: Rehearsal, name: str, description: str | None) -> None:
-    """Create the namespace unless it exists: the seed of a new server."""
+def ensure_namespace(
+    state: Rehearsal, name: str, description: str | None, retention_days: int = DEFAULT_RETENTION_DAYS
+) -> None:
+    """Create the namespace unless it exists: what a new server begins with."""
+    moment = stored(state.now())
     with state.database.write() as connection:
         connection.execute(
-            "INSERT OR IGNORE INTO workflow_namespaces (name, description, created_at, updated_at) VALUES (?, ?, ?, ?)",
-            (name, description, stored(state.now()), stored(state.now())),
+            "INSERT OR IGNORE INTO workflow_namespaces (name, description, retention_days, created_at, updated_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (name, description, retention_days, moment, moment),
         )
 
 

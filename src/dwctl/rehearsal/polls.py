@@ -78,9 +78,10 @@ class Lines:
         if line not in self._servers:
             self._servers[line] = asyncio.create_task(self._serve(line))
         poll, given = waiter.poll, waiter.given
-        hung_up = asyncio.ensure_future(poll.gone())
+        hung_up: asyncio.Future[Any] = asyncio.ensure_future(poll.gone())
+        ends: set[asyncio.Future[Any]] = {given, hung_up}
         try:
-            await asyncio.wait({given, hung_up}, timeout=poll.seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=poll.seconds, return_when=asyncio.FIRST_COMPLETED)
             task = given.result() if given.done() else None
             if task is not None and hung_up.done():
                 poll.give_back(task)

@@ -17,7 +17,8 @@ from dwctl.rehearsal.summary import summary_of
 from dwctl.rehearsal.timeline import entry_of
 from dwctl.rehearsal.timer_entries import Timer, timers_of
 from dwctl.rehearsal.times import stored
-from dwctl.rehearsal.waits import Wait, waits_of
+from dwctl.rehearsal.wait_shape import Wait
+from dwctl.rehearsal.waits import waits_of
 
 IMPORTED_ENGINE_SOURCE = "embedded_v2_import"
 
@@ -72,7 +73,7 @@ def _wait_row(view: RunView, position: int, wait: Wait, now: datetime) -> Column
         **_projected(view, wait["id"], now),
         "wait_id": wait["id"],
         "position": position,
-        **{name: wait[name] for name in _WAIT_COLUMNS},
+        **{name: wait.get(name) for name in _WAIT_COLUMNS},
         **{name: _as_column(wait[name]) for name in _WAIT_TIMES},
         "task_backed": int(wait["task_backed"]),
         "external_only": int(wait["external_only"]),

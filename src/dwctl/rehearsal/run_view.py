@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from typing import Any
 
@@ -42,9 +43,10 @@ class RunView:
 
     @cached_property
     def events(self) -> list[Columns]:
-        """History events in their order, payloads decoded."""
+        """History events in their order, payloads decoded, with the bytes that each adds to the history's `size`."""
         events = self._rows("workflow_history_events", "ORDER BY sequence")
         for event in events:
+            event["size"] = len(event["event_type"]) + plain_size(event["payload"])
             event["payload"] = decoded(event["payload"])
         return events
 
@@ -115,20 +117,36 @@ class RunView:
         return [dict(row) for row in self.connection.execute(statement, (self.run_id,))]
 
 
-def decoded(text: str | None) -> Columns:
-    """The object in a JSON column."""
+def json_value(text: str | None) -> Any:
+    """The value in a JSON column; None for an empty column."""
     if not text:
-        return {}
+        return None
     try:
-        value = orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:  # nested more deeply than orjson follows
-        value = json.loads(text)
+        return json.loads(text)
+
+
+def decoded(text: str | None) -> Columns:
+    """The object in a JSON column; an empty one for anything else."""
+    value = json_value(text)
     return value if isinstance(value, dict) else {}
 
 
-def encoded_size(payload: Columns) -> int:
-    """Bytes of a payload as UTF-8 JSON without escapes."""
-    try:
-        return len(orjson.dumps(payload))
-    except TypeError:  # nested more deeply, or with longer integers, than orjson writes
-        return len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
+
+
+def plain_size(text: str) -> int:
+    """Bytes of a JSON column if PHP had written slashes and characters above ASCII without escapes."""
+    return len(text) - sum([_saved(escape) for escape in _ESCAPE.finditer(text)])
+
+
+def _saved(escape: re.Match[str]) -> int:
+    unit = escape[1]
+    if unit is None:
+        return int(escape[0] == "\\/")
+    code = int(unit, 16)
+    if code < 0x80 or code in {0x2028, 0x2029}:
+        return 0
+    # Half of a surrogate pair stands for two of its four bytes.
+    return 4 if code < 0x800 or 0xD800 <= code < 0xE000 else 3

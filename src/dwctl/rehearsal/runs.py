@@ -11,11 +11,6 @@ from dwctl.rehearsal.database import Connection
 
 Row = sqlite3.Row
 
-TERMINAL = ("completed", "failed", "cancelled", "terminated")
-
-BUCKETS = {"completed": "completed", "failed": "failed", "cancelled": "failed", "terminated": "failed"}
-"""Status → bucket; every other status is in `running`."""
-
 
 def instance_or_404(connection: Connection, request: Request) -> Row:
     """The instance that the path names; 404 also where it lives in another namespace (recordings 073, 425)."""
@@ -59,13 +54,3 @@ def newest_run_here(connection: Connection, request: Request) -> Row | None:
         (request.path_params["workflow_id"], namespace_of(request)),
     ).fetchone()
     return found
-
-
-def is_terminal(run: Row) -> bool:
-    """Whether the run is closed."""
-    return run["status"] in TERMINAL
-
-
-def bucket(run: Row) -> str:
-    """The status bucket of a run that has no summary any more."""
-    return BUCKETS.get(run["status"], "running")

@@ -18,13 +18,14 @@ from dwctl.rehearsal.columns import WriteFailedError, json_text
 from dwctl.rehearsal.commands import Command, record, snapshot
 from dwctl.rehearsal.database import Connection, insert
 from dwctl.rehearsal.history_writer import append_event, new_id
-from dwctl.rehearsal.projections import rebuild
+from dwctl.rehearsal.progress import changed_runs
 from dwctl.rehearsal.quirks import Q
 from dwctl.rehearsal.run_metadata import upsert_memo_entries, upsert_search_attributes
-from dwctl.rehearsal.runs import current_run, is_terminal
+from dwctl.rehearsal.runs import current_run
 from dwctl.rehearsal.tasks import add_task, run_row
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.validation import Fields
+from dwctl.rehearsal.vocabulary import is_terminal
 
 DEFAULT_QUEUE = "default"
 MEMO_LIMIT = 262_144
@@ -124,7 +125,7 @@ def _duplicate(
     run = current_run(connection, instance)
     if run is None:
         raise LookupError(f"the instance {order.workflow_id} has no run")
-    is_taken = order.use_existing and not is_terminal(run)
+    is_taken = order.use_existing and not is_terminal(run["status"])
     outcome = "returned_existing_active" if is_taken else "rejected_duplicate"
     if state_of(request).profile.has(Q.DUPLICATE_START_RECORDED):
         _record_duplicate(connection, request, order, run, outcome, now)
@@ -149,7 +150,7 @@ def _record_duplicate(
     }
     event = "StartRejected" if rejection else "StartAccepted"
     append_event(connection, run["id"], event, payload, now, command_id=command.id)
-    rebuild(connection, run["id"], now=now)
+    changed_runs(connection, [run["id"]], now)
 
 
 def _start(connection: Connection, request: Request, order: Order, now: datetime) -> sqlite3.Row:
@@ -179,7 +180,7 @@ def _start(connection: Connection, request: Request, order: Order, now: datetime
     }
     append_event(connection, run_id, "WorkflowStarted", started, now, command_id=command.id)
     add_task(connection, run, "workflow", {}, now)
-    rebuild(connection, run_id, now=now)
+    changed_runs(connection, [run_id], now)
     return run_row(connection, run_id)
 
 
@@ -190,6 +191,7 @@ def _insert_rows(connection: Connection, order: Order, namespace: str, run_id: s
         "workflow_type": order.workflow_type,
         "namespace": namespace,
         "business_key": order.business_key,
+        "visibility_labels": "[]",
         "started_at": moment,
         "created_at": moment,
         "updated_at": moment,

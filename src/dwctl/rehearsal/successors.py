@@ -37,7 +37,8 @@ def start_child(
     }
     insert(connection, "workflow_instances", [instance])
     policy = command.get("parent_close_policy") or "abandon"
-    link = _add_link(connection, parent, instance_id, run_id, "child_workflow", sequence, moment, policy)
+    path = command.get("parallel_group_path") or []
+    link = _add_link(connection, parent, instance_id, run_id, "child_workflow", sequence, moment, policy, path)
     run = _add_run(connection, parent, command, instance_id, run_id, 1, workflow_type, now)
     origin = {
         "parent_workflow_instance_id": parent["workflow_instance_id"],
@@ -79,7 +80,7 @@ def continue_as_new(
     """Start the next run of an instance, with the memo and search attributes of this one."""
     workflow_type = str(command.get("workflow_type") or run["workflow_type"])
     instance_id, run_id, moment = run["workflow_instance_id"], new_id(), stored(now)
-    link = _add_link(connection, run, instance_id, run_id, "continue_as_new", sequence, moment, "abandon")
+    link = _add_link(connection, run, instance_id, run_id, "continue_as_new", sequence, moment, "abandon", [])
     number = run["run_number"] + 1
     started = _add_run(connection, run, command, instance_id, run_id, number, workflow_type, now)
     connection.execute(
@@ -124,11 +125,13 @@ def _add_link(
     sequence: int,
     moment: str,
     policy: str,
+    path: list[Json],
 ) -> Json:
     link: Json = {
         "id": new_attempt_id() if link_type == "child_workflow" else new_id(),
         "link_type": link_type,
         "sequence": sequence,
+        "parallel_group_path": stored_json(path),
         "parent_workflow_instance_id": parent["workflow_instance_id"],
         "parent_workflow_run_id": parent["id"],
         "child_workflow_instance_id": instance_id,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dwctl.rehearsal.rows import IMPORT_SOURCE
-from dwctl.rehearsal.run_view import Columns, RunView, encoded_size
+from dwctl.rehearsal.import_context import IMPORT_SOURCE
+from dwctl.rehearsal.run_view import Columns, RunView
 from dwctl.rehearsal.times import from_stored, micros, stored_as_micros
 from dwctl.rehearsal.vocabulary import OPEN_TASKS, is_terminal, status_bucket
-from dwctl.rehearsal.waits import Wait
+from dwctl.rehearsal.wait_shape import Wait
 
 REDISPATCH_AFTER = timedelta(seconds=3)
 """How long a ready task may stand without being dispatched before it counts as overdue."""
@@ -19,6 +19,7 @@ REDISPATCH_AFTER = timedelta(seconds=3)
 PROJECTION_VERSION = 2
 
 _LIVE = "repair_not_needed"
+_DIAGNOSTIC_ONLY = "This row is diagnostic-only and does not satisfy the durable resume-path invariant."
 _WAIT_ORDER = ("update", "activity", "child", "timer", "signal", "condition")
 
 
@@ -39,7 +40,7 @@ def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str
     run = view.run
     task = _next_task(view, now)
     wait = {} if is_terminal(run["status"]) else _wait_facts(waits, task)
-    started = next((event["payload"] for event in view.events_of("WorkflowStarted")), {})
+    started: Columns = next((event["payload"] for event in view.events_of("WorkflowStarted")), {})
     mode = started.get("declared_entry_mode")
     return {
         "id": run["id"],
@@ -76,7 +77,7 @@ def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str
         **_liveness(run, waits, task, wait),
         "exception_count": len(view.failures),
         "history_event_count": len(view.events),
-        "history_size_bytes": _history_size(view),
+        "history_size_bytes": sum([event["size"] for event in view.events]),
         "history_fan_out": max([event["payload"].get("parallel_group_size") or 0 for event in view.events], default=0),
         "created_at": run["created_at"],
         "updated_at": run["closed_at"] or run["last_progress_at"] or run["updated_at"],
@@ -170,8 +171,10 @@ def _liveness(run: Columns, waits: list[Wait], task: _NextTask | None, wait: Map
     workflow_overdue = task is not None and task.overdue and task.row["task_type"] == "workflow"
     blocked = next((item for item in waits if item.get("diagnostic_only")), None)
     if blocked is not None:
-        reason = f"{blocked['summary']} This row is diagnostic-only and does not satisfy the durable resume-path invariant."
-        return _alive("workflow_replay_blocked", reason, "unsupported_history", problem=workflow_overdue, attention=True)
+        reason = f"{blocked['summary']} {_DIAGNOSTIC_ONLY}"
+        return _alive(
+            "workflow_replay_blocked", reason, "unsupported_history", problem=workflow_overdue, attention=True
+        )
     if task is None and not wait:
         return _alive("repair_needed", "Run is non-terminal but has no durable next-resume source.", None, problem=True)
     if task is None:
@@ -217,8 +220,3 @@ def _duration(run: Columns) -> int | None:
     if not run["closed_at"] or not run["started_at"]:
         return None
     return int((from_stored(run["closed_at"]) - from_stored(run["started_at"])) / timedelta(milliseconds=1))
-
-
-def _history_size(view: RunView) -> int:
-    """Bytes of the history: types and payloads, these as UTF-8 without escapes."""
-    return sum([len(event["event_type"]) + encoded_size(event["payload"]) for event in view.events])

@@ -182,6 +182,9 @@ TASK_COMMANDS: dict[str, tuple[Callable[[Turn, TaskCommand], None], tuple[str, .
 }
 """Command type → what applies it, and the fields that it must have."""
 
+UPDATE_COMMANDS = frozenset({"complete_update", "fail_update"})
+"""The commands that answer an update and leave the run where it is."""
+
 _CLOSING = frozenset({"complete_workflow", "fail_workflow", "continue_as_new"})
 _SECONDS = ("delay_seconds", "timeout_seconds", *TIMEOUTS)
 _OBJECTS = ("retry_policy", "attributes", "exception")
@@ -215,11 +218,40 @@ def _wrong_fields(kind: str, command: TaskCommand) -> list[tuple[str, str]]:
             wrong.append((name, f"{name} is a whole number of seconds, not negative."))
         elif (name in _OBJECTS and not isinstance(value, Mapping)) or (name in _TEXTS and not isinstance(value, str)):
             wrong.append((name, f"{name} is {'an object' if name in _OBJECTS else 'a text'}."))
+    wrong += [*_wrong_group(given), *_wrong_retries(given)]
     if kind == "upsert_memo" and "entries" in given and memo_entries(command) is None:
         wrong.append(("entries", "entries is a payload of a map with at least one entry."))
     if kind == "upsert_search_attributes" and isinstance(given.get("attributes"), Mapping):
         wrong += [("attributes", problem) for problem in _untyped(given["attributes"])]
     return wrong
+
+
+def _wrong_group(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A path of groups that each have their place; a selection needs a server that decides who has won."""
+    path = given.get("parallel_group_path", [])
+    if not isinstance(path, list) or not all(isinstance(entry, Mapping) for entry in path):
+        return [("parallel_group_path", "parallel_group_path is a list of groups.")]
+    if any(entry.get("parallel_group_mode") == "select" for entry in path):
+        return [("parallel_group_path", "This server has no durable selection.")]
+    numbers = ("parallel_group_base_sequence", "parallel_group_size", "parallel_group_index")
+    if any(type(entry.get(name)) is not int for entry in path for name in numbers):
+        return [("parallel_group_path", f"Each group has {', '.join(numbers)} as whole numbers.")]
+    return []
+
+
+def _wrong_retries(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    policy = given.get("retry_policy")
+    if not isinstance(policy, Mapping):
+        return []
+    attempts, backoff = policy.get("max_attempts", 1), policy.get("backoff_seconds", [])
+    if type(attempts) is not int or attempts < 1:
+        return [("retry_policy.max_attempts", "max_attempts is a whole number of at least 1.")]
+    if not isinstance(backoff, list) or any(type(step) is not int or not 0 <= step < 2**31 for step in backoff):
+        return [("retry_policy.backoff_seconds", "backoff_seconds is a list of whole seconds.")]
+    types = policy.get("non_retryable_error_types", [])
+    if not isinstance(types, list) or not all(isinstance(name, str) for name in types):
+        return [("retry_policy.non_retryable_error_types", "non_retryable_error_types is a list of texts.")]
+    return []
 
 
 def _untyped(attributes: Mapping[str, Any]) -> list[str]:

@@ -58,6 +58,12 @@ def _signal_wait(payload: Columns) -> str:
     return f"Waiting for signal {payload.get('signal_name')}{suffix}."
 
 
+def _update_end(payload: Columns) -> str:
+    if payload.get("failure_id"):
+        return f"Update {payload.get('update_name')} failed: {payload.get('message')}."
+    return f"Completed update {payload.get('update_name')}."
+
+
 def _workflow(template: str) -> _Shape:
     return _Shape("workflow", "workflow_run", None, _said(template))
 
@@ -77,7 +83,7 @@ _SHAPES: dict[str, _Shape] = {
     "UpdateAccepted": _command("Accepted update {update_name}."),
     "UpdateRejected": _command("Rejected update {update_name}."),
     "UpdateApplied": _command("Applied update {update_name}.", "update"),
-    "UpdateCompleted": _command("Completed update {update_name}.", "update"),
+    "UpdateCompleted": _Shape("update", "workflow_command", "workflow_command_id", _update_end),
     "CancelRequested": _command("Cancel requested."),
     "TerminateRequested": _command("Terminate requested."),
     "ArchiveRequested": _command("Archive requested."),
@@ -125,9 +131,9 @@ _SHAPES: dict[str, _Shape] = {
 # Facts of the payload that an entry shows under the same name.
 _SAME = (
     "signal_id", "signal_wait_id", "condition_wait_id", "condition_key", "condition_definition_fingerprint",
-    "signal_name", "update_name", "activity_execution_id", "activity_type", "activity_class", "retry_task_id",
+    "activity_execution_id", "activity_type", "activity_class", "retry_task_id",
     "retry_available_at", "retry_backoff_seconds", "retry_policy", "retry_after_attempt_id", "retry_after_attempt",
-    "timer_id", "delay_seconds", "child_call_id", "child_workflow_instance_id", "child_workflow_run_id",
+    "timer_id", "child_call_id", "child_workflow_instance_id", "child_workflow_run_id",
     "child_workflow_type", "child_workflow_class", "child_status", "parallel_group_kind", "parallel_group_id",
     "parallel_group_base_sequence", "parallel_group_size", "parallel_group_index", "failure_id", "exception_type",
     "exception_class", "message", "closed_reason",
@@ -140,6 +146,7 @@ def entry_of(view: RunView, event: Columns) -> Entry:
     shape = _SHAPES.get(event["event_type"]) or _workflow(event["event_type"])
     source = payload.get(shape.source_key) if shape.source_key else view.run_id
     command = payload.get("command") or {}
+    target = command.get("target_name")
     activity = payload.get("activity") or {}
     return {
         "id": event["id"],
@@ -162,6 +169,9 @@ def entry_of(view: RunView, event: Columns) -> Entry:
         "command_rejection_reason": command.get("rejection_reason"),
         "workflow_sequence": payload.get("sequence"),
         **{name: payload.get(name) for name in _SAME},
+        "signal_name": payload.get("signal_name") or target,
+        "update_name": payload.get("update_name") or target,
+        "delay_seconds": payload.get("delay_seconds") or payload.get("timeout_seconds"),
         "version_change_id": payload.get("change_id"),
         "version": payload.get("version"),
         "version_min_supported": payload.get("min_supported"),

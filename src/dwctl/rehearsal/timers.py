@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dwctl.rehearsal.database import Connection, insert
+from dwctl.rehearsal.groups import is_settled
 from dwctl.rehearsal.history_writer import append_event, loaded_map, new_id, task_snapshot
 from dwctl.rehearsal.quirks import Profile, Q
 from dwctl.rehearsal.tasks import LEASE, add_task, close_task, resume_run, run_row, task_row
@@ -140,7 +141,40 @@ def _record_fired(
         "workflow_sequence": timer["sequence"],
         "workflow_event_type": "TimerFired",
     }
-    resume_run(connection, run, resumption, now)
+    if is_settled(connection, run["id"], wait.get("parallel_group_path") or []):
+        resume_run(connection, run, resumption, now)
+
+
+def cancel_wait_timers(connection: Connection, run: Row, task: Row, now: datetime) -> None:
+    """Cancel the timeouts of the condition waits that a run has left behind, and write TimerCancelled for each.
+
+    A worker that goes on after a wait, or opens it again, has no use for its timeout; fired later, it would
+    tell the worker that the wait had failed.
+    """
+    moment = stored(now)
+    for left in connection.execute(
+        "SELECT id, payload FROM workflow_tasks WHERE workflow_run_id = ? AND task_type = 'timer' AND status = 'ready'"
+        " AND json_extract(payload, '$.timer_kind') = 'condition_timeout'"
+        " AND json_extract(payload, '$.parallel_group_path') IS NULL",
+        (run["id"],),
+    ).fetchall():
+        wait = loaded_map(left["payload"])
+        timer_id = wait.pop("timer_id", None)
+        timer = connection.execute("SELECT * FROM workflow_run_timers WHERE id = ?", (timer_id,)).fetchone()
+        connection.execute(
+            "UPDATE workflow_run_timers SET status = 'cancelled', updated_at = ? WHERE id = ?", (moment, timer_id)
+        )
+        close_task(connection, left["id"], "cancelled", now)
+        payload = {
+            "timer_id": timer_id,
+            "sequence": timer["sequence"],
+            "delay_seconds": timer["delay_seconds"],
+            "fire_at": stored_as_micros(timer["fire_at"]),
+            "cancelled_at": micros(now),
+            **wait,
+            "task": task_snapshot(task),
+        }
+        append_event(connection, run["id"], "TimerCancelled", payload, now, task_id=task["id"])
 
 
 def _timer_kind(wait: Mapping[str, Any]) -> str | None:

@@ -19,14 +19,17 @@ from dwctl.rehearsal.answers import (
     query_of,
     raw_answer,
     state_of,
+    to_json,
 )
 from dwctl.rehearsal.claims import page_start, page_token
 from dwctl.rehearsal.database import Connection
 from dwctl.rehearsal.descriptions import described, shown_attributes
+from dwctl.rehearsal.export import export_bundle
 from dwctl.rehearsal.quirks import Q
-from dwctl.rehearsal.runs import TERMINAL, current_run, instance_or_404, newest_run_here, run_or_404
+from dwctl.rehearsal.runs import current_run, instance_or_404, newest_run_here, run_or_404
 from dwctl.rehearsal.times import stored_as_micros
 from dwctl.rehearsal.validation import Fields
+from dwctl.rehearsal.vocabulary import is_terminal
 
 Json = dict[str, Any]
 
@@ -71,7 +74,7 @@ def _listed(connection: Connection, request: Request, summary: sqlite3.Row) -> J
         "status": summary["status"],
         "status_bucket": summary["status_bucket"],
         "task_queue": summary["queue"],
-        "is_terminal": summary["status"] in TERMINAL,
+        "is_terminal": is_terminal(summary["status"]),
         "started_at": stored_as_micros(summary["started_at"]),
         "closed_at": stored_as_micros(summary["closed_at"]),
         "search_attributes": shown_attributes(connection, state_of(request).profile, summary["id"], summary),
@@ -179,10 +182,8 @@ async def _next_events(request: Request, after: int, size: int) -> list[sqlite3.
 
 def export(request: Request) -> Response:
     """`GET /api/workflows/{id}/runs/{run}/history/export`: the bundle is the whole body."""
-    from dwctl.rehearsal.export import export_bundle
-
     state = state_of(request)
     with state.database.read() as connection:
         run = run_or_404(connection, request)
         bundle = export_bundle(connection, run["id"], now=state.now())
-    return raw_answer(request, bundle, 200, {CONTROL_HEADER: CONTROL_VERSION})
+    return raw_answer(request, to_json(bundle), 200, {CONTROL_HEADER: CONTROL_VERSION})

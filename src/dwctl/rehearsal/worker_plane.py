@@ -25,7 +25,8 @@ from dwctl.rehearsal.tasks import Poller, claim, give_back, recover_expired_leas
 from dwctl.rehearsal.timers import fire_due_timers
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.validation import Fields
-from dwctl.rehearsal.workflow_tasks import page_size, wraps_memos
+from dwctl.rehearsal.worker_protocol import has_memo_payloads
+from dwctl.rehearsal.workflow_tasks import page_size
 
 Json = dict[str, Any]
 
@@ -117,7 +118,7 @@ async def poll_workflow_task(request: Request) -> Response:
     state = state_of(request)
     fields = Fields(body_of(request))
     size = page_size(fields)
-    memos = wraps_memos(state.settings.protocol)
+    memos = has_memo_payloads(state.settings.protocol)
 
     def document(connection: Connection, task: Any, _: bool) -> Json:
         return workflow_claim(connection, task, size, memo_envelopes=memos)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dwctl.bundle.avro_value import decode_blob
 from dwctl.rehearsal.answers import Refusal, answer, body_of, state_of
 from dwctl.rehearsal.closing import add_failure, close_run
 from dwctl.rehearsal.commands import Command, answered, reason_payload, record, snapshot
 from dwctl.rehearsal.database import Connection
 from dwctl.rehearsal.history_writer import append_event
-from dwctl.rehearsal.projections import rebuild
-from dwctl.rehearsal.runs import current_run, instance_or_404, is_terminal, run_or_404
-from dwctl.rehearsal.tasks import run_row
+from dwctl.rehearsal.progress import changed_runs, wake_queues
+from dwctl.rehearsal.runs import current_run, instance_or_404, run_or_404
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.validation import Fields
+from dwctl.rehearsal.vocabulary import is_terminal
 
 _ENDINGS = {
     # status: command, event of the request, exception
@@ -36,7 +36,7 @@ def archive(request: Request) -> Response:
     now = state.now()
     with state.database.write() as connection:
         run = _target(connection, request)
-        if not is_terminal(run):
+        if not is_terminal(run["status"]):
             return _refused(connection, request, run, "archive", "run_not_closed", reason_payload(reason), now)
         outcome = "archived" if run["archived_at"] is None else "archive_not_needed"
         command = Command("archive", "accepted", outcome, reason_payload(reason))
@@ -51,7 +51,7 @@ def archive(request: Request) -> Response:
             )
             archived = {**common, "archive_command_id": command.id, "reason": reason, "command": shown}
             append_event(connection, run["id"], "WorkflowArchived", archived, now, command_id=command.id)
-        rebuild(connection, run["id"], now=now)
+        changed_runs(connection, [run["id"]], now)
     return answer(request, answered(run, command, reason))
 
 
@@ -72,7 +72,7 @@ def _end(request: Request, status: str) -> Response:
     now = state.now()
     with state.database.write() as connection:
         run = _target(connection, request)
-        if is_terminal(run):
+        if is_terminal(run["status"]):
             return _refused(connection, request, run, command_type, "run_not_active", reason_payload(reason), now)
         command = record(
             connection, request, run, Command(command_type, "accepted", status, reason_payload(reason)), now
@@ -95,10 +95,8 @@ def _end(request: Request, status: str) -> Response:
         closed = {**common, **failure, "closed_reason": status, "reason": reason, "command": shown}
         append_event(connection, run["id"], f"Workflow{status.capitalize()}", closed, now, command_id=command.id)
         touched = close_run(connection, run["id"], status, now, failure=failure)
-        for run_id in touched:
-            rebuild(connection, run_id, now=now)
-        wakeable = _queues(connection, touched)
-    _wake(request, wakeable)
+        queues = changed_runs(connection, touched, now)
+    wake_queues(state, queues)
     return answer(request, answered(run, command, reason))
 
 
@@ -120,15 +118,14 @@ def signal(request: Request) -> Response:
     from dwctl.rehearsal.signals import deliver_signal, signal_payload
 
     fields = Fields(body_of(request), {"workflow_id": request.path_params["workflow_id"]})
-    given = fields.array("input")
+    arguments = _arguments(fields)
     fields.done()
-    arguments = list(given.values()) if isinstance(given, dict) else given or []
     state = state_of(request)
     name, now = request.path_params["name"], state.now()
     payload = signal_payload(name, arguments)
     with state.database.write() as connection:
         run = _target(connection, request)
-        if is_terminal(run):
+        if is_terminal(run["status"]):
             return _refused(connection, request, run, "signal", "run_not_active", payload, now, {"signal_name": name})
         declared = declared_signals(connection, run["id"])
         if declared is not None and name not in declared:
@@ -139,9 +136,23 @@ def signal(request: Request) -> Response:
         )
         command = record(connection, request, run, command, now)
         deliver_signal(connection, run, command, arguments, snapshot(request, run, command, now), now)
-        rebuild(connection, run["id"], now=now)
-    _wake(request, [(run["namespace"], run["queue"])])
+        queues = changed_runs(connection, [run["id"]], now)
+    wake_queues(state, queues)
     return answer(request, {**answered(run, command, None), "signal_name": name}, 202)
+
+
+def _arguments(fields: Fields) -> list[Any]:
+    """The positional arguments: a list, or the envelope of one, as SDKs send it."""
+    given = fields.array("input")
+    if not isinstance(given, dict):
+        return given or []
+    if not {"codec", "blob"} <= set(given):
+        return list(given.values())
+    frame = decode_blob(given["blob"]) if isinstance(given["blob"], str) else None
+    if frame is None or frame.fault is not None or not isinstance(frame.value, list):
+        fields.wrong("input", "The payload of the signal does not decode to a list of arguments.")
+        return []
+    return frame.value
 
 
 def declared_signals(connection: Connection, run_id: str) -> list[str] | None:
@@ -237,13 +248,3 @@ def _reason(request: Request) -> str | None:
     fields.text("request_id", longest=255)
     fields.done()
     return reason
-
-
-def _queues(connection: Connection, run_ids: Iterable[str]) -> list[tuple[str, str]]:
-    rows = [run_row(connection, run_id) for run_id in run_ids]
-    return [(row["namespace"], row["queue"]) for row in rows]
-
-
-def _wake(request: Request, queues: Iterable[tuple[str | None, str | None]]) -> None:
-    for namespace, queue in queues:
-        state_of(request).wakeups.wake(namespace or "", queue or "")

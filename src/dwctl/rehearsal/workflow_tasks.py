@@ -14,11 +14,13 @@ from dwctl.rehearsal.envelopes import server_capabilities
 from dwctl.rehearsal.history_writer import next_step_sequence
 from dwctl.rehearsal.leases import held_workflow_task
 from dwctl.rehearsal.progress import changed_runs, wake_queues
-from dwctl.rehearsal.task_commands import TASK_COMMANDS, command_problems
+from dwctl.rehearsal.task_commands import TASK_COMMANDS, UPDATE_COMMANDS, command_problems
 from dwctl.rehearsal.tasks import close_task, release_task, renew_lease, run_row, task_row
+from dwctl.rehearsal.timers import cancel_wait_timers
 from dwctl.rehearsal.times import stored, stored_as_micros
 from dwctl.rehearsal.turn import Turn
 from dwctl.rehearsal.validation import Fields
+from dwctl.rehearsal.worker_protocol import has_memo_payloads
 
 Json = dict[str, Any]
 
@@ -37,6 +39,8 @@ def complete(request: Request) -> Response:
     with state.database.write() as connection:
         task, run = held_workflow_task(connection, namespace_of(request), task_id, owner, attempt, now)
         turn = Turn(connection, run, task, now, next_step_sequence(connection, run["id"]))
+        if any(command["type"] not in UPDATE_COMMANDS for command in commands):
+            cancel_wait_timers(connection, run, task, now)
         for command in commands:
             TASK_COMMANDS[command["type"]][0](turn, command)
         close_task(connection, task_id, turn.task_status, now)
@@ -166,7 +170,7 @@ def history(request: Request) -> Response:
         raise Refusal(400, {"task_id": task_id, "error": "The page token is unknown.", "reason": "invalid_page_token"})
     with state.database.read() as connection:
         _, run = held_workflow_task(connection, namespace_of(request), task_id, owner, attempt, state.now())
-        memos = wraps_memos(state.settings.protocol)
+        memos = has_memo_payloads(state.settings.protocol)
         events, next_token = history_page(connection, run, start, size, memo_envelopes=memos)
     document = {
         "task_id": task_id,
@@ -181,8 +185,3 @@ def page_size(fields: Fields) -> int:
     """How many events a worker wants with a claim, or on a page."""
     return fields.integer("history_page_size", least=1, most=LARGEST_PAGE) or DEFAULT_PAGE
 
-
-def wraps_memos(protocol: str) -> bool:
-    """Whether workers of this protocol read memos as payloads: those from 1.19 on, as the official SDK is built."""
-    major, _, minor = protocol.partition(".")
-    return (int(major), int(minor)) >= (1, 19)

@@ -124,13 +124,13 @@ class ImportTally:
         bad = [result for result in self.results if not result.good]
         if not bad:
             return ExitCode.DONE if self.results else ExitCode.USAGE
-        codes = {_code(result) for result in bad}
+        codes = {_code(result) for result in bad if result.trouble or result.state is not ImportState.NOT_TRIED}
         ended = [code for code in _BEFORE_PARTLY if code in codes]
         if ended:
             return ended[0]
         if any(self._counts_as_done(result) for result in self.results):
             return ExitCode.PARTLY
-        return next(code for code in _AFTER_PARTLY if code in codes)
+        return next((code for code in _AFTER_PARTLY if code in codes), ExitCode.NO)
 
     def _counts_as_done(self, result: ImportResult) -> bool:
         """Imported by us, whatever the proof says; or there before, and proven."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from sample_bundles import EXAMPLES, ORDER, RECORDED, as_json, recorded_checksum
 
 from dwctl.bundle.canonical import canonical_json, decode, sealed_part, sha256_hex
 from dwctl.errors import UndecodableDocument
+from sample_bundles import EXAMPLES, ORDER, RECORDED, as_json, recorded_checksum
 
 
 def numbered(keys: Iterable[int]) -> str:
@@ -50,7 +50,9 @@ def test_a_document_has_one_canonical_text(document: str, canonical: str) -> Non
     assert canonical_json(document.encode()) == canonical.encode()
 
 
-@pytest.mark.parametrize("path", sorted([*EXAMPLES.glob("*.json"), *RECORDED.glob("*.json")]), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*EXAMPLES.glob("*.json"), *RECORDED.glob("*.json")]), ids=lambda path: path.stem
+)
 def test_the_sealed_text_of_a_real_bundle_is_the_same_by_both_paths(path: Any) -> None:
     document = path.read_bytes()
     fast = decode(document)
@@ -73,7 +75,12 @@ def test_the_bytes_that_were_read_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("value", "sealed"),
-    [({"a": 1, "integrity": {"b": 2}}, {"a": 1}), ({"a": 1}, {"a": 1}), ([{"integrity": 1}], [{"integrity": 1}]), (5, 5)],
+    [
+        ({"a": 1, "integrity": {"b": 2}}, {"a": 1}),
+        ({"a": 1}, {"a": 1}),
+        ([{"integrity": 1}], [{"integrity": 1}]),
+        (5, 5),
+    ],
 )
 def test_the_sealed_part_is_all_but_the_integrity_of_an_object(value: Any, sealed: Any) -> None:
     assert sealed_part(value) == sealed

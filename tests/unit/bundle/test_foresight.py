@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_bundles import EXAMPLES, sealed, small_bundle
 
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.foresight import Foresight
 from dwctl.bundle.verify import Verdict, verify_bundle
+from sample_bundles import EXAMPLES, sealed, small_bundle
 
 
 def judged(changes: dict[str, Any] | None = None) -> Verdict:

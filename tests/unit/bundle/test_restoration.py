@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
+from dwctl.bundle import restoration
+from dwctl.bundle.canonical import decode, sealed_part
+from dwctl.bundle.integrity import check_integrity
+from dwctl.bundle.restoration import Cause, Restoration, explain_mismatch, repair
+from dwctl.errors import NotRepairable, UndecodableDocument
 from sample_bundles import (
     LEASED,
     LOST_FRACTION,
@@ -25,12 +31,6 @@ from sample_bundles import (
     small_bundle,
     with_top_level_key,
 )
-
-from dwctl.bundle import restoration
-from dwctl.bundle.canonical import decode, sealed_part
-from dwctl.bundle.integrity import check_integrity
-from dwctl.bundle.restoration import Cause, Restoration, explain_mismatch, repair
-from dwctl.errors import NotRepairable, UndecodableDocument
 
 ZERO_FRACTION = re.compile(rb"(?<=[0-9])\.0(?=[,}\]\s])")
 
@@ -102,7 +102,10 @@ def test_a_negative_zero_is_restored_as_one() -> None:
         ({"history_events.1.payload": {"merged": {"n": 7.0}}}, "history_events.1.payload.merged.n"),
         ({"history_events.1.payload": {"entries": {"n": 7.0}}}, "history_events.1.payload.entries.n"),
         ({"history_events.1.payload": {"memo": {"n": 7.0}}}, "history_events.1.payload.memo.n"),
-        ({"history_events.1.payload": {"search_attributes": {"n": 7.0}}}, "history_events.1.payload.search_attributes.n"),
+        (
+            {"history_events.1.payload": {"search_attributes": {"n": 7.0}}},
+            "history_events.1.payload.search_attributes.n",
+        ),
         ({"history_events.1.payload": {"progress": {"done": 7.0}}}, "history_events.1.payload.progress.done"),
         ({"timeline": [{"command": {"payload": {"n": 7.0}}}]}, "timeline.0.command.payload.n"),
         ({"activities.0.last_heartbeat_progress": {"n": 7.0}}, "activities.0.last_heartbeat_progress.n"),
@@ -151,6 +154,23 @@ def test_all_values_of_a_typical_bundle_are_restored_after_an_export_over_http()
     assert len(proof.restored_paths) == 3 * 3 + 4
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"workflow.memo": {"n": 1.0}, "workflow.search_attributes": {"n": 1}},
+        {"workflow.memo": {"n": 1}, "workflow.search_attributes": {"n": 1.0}},
+        {
+            "history_events.0.payload": {"entries": {"n": 1}},
+            "history_events.1.payload": {"entries": {"n": 1.0}},
+            "workflow.memo": {"n": 1.0},
+        },
+    ],
+)
+def test_one_name_may_stand_for_two_values_of_which_one_lost_its_fraction(changes: dict[str, Any]) -> None:
+    original = sealed(small_bundle(changes))
+    assert repair(decode(as_exported_over_http(original)))[0] == original
+
+
 def test_a_real_export_that_lost_a_fraction_is_restored_and_only_there() -> None:
     damaged = LOST_FRACTION.read_bytes()
     restored, proof = repair(decode(damaged))
@@ -181,7 +201,8 @@ def test_every_recorded_export_that_fails_its_checksum_is_restored(name: str, sh
 
 @pytest.mark.parametrize("path", [ORDER, WAITING, LEASED, SIGNED], ids=lambda path: path.stem)
 @pytest.mark.parametrize(
-    "member", [b'"namespace":"default"', b'"namespace" : null', b'"\\u006eamespace":{"a":[1]}', b'"":""', '"é":1'.encode()]
+    "member",
+    [b'"namespace":"default"', b'"namespace" : null', b'"\\u006eamespace":{"a":[1]}', b'"":""', '"é":1'.encode()],
 )
 def test_an_added_top_level_key_is_removed(path: Path, member: bytes) -> None:
     original = path.read_bytes()
@@ -223,9 +244,7 @@ def test_an_added_key_and_lost_fractions_are_undone_together() -> None:
     attributes = {"amount": 12.0, "count": 3}
     original = sealed(small_bundle({"workflow.search_attributes": attributes}))
     damaged = with_top_level_key(as_exported_over_http(original), b'"namespace":"default"')
-    assert_restored(
-        original, damaged, Cause.ADDED_KEY_AND_LOST_FRACTIONS, paths={"workflow.search_attributes.amount"}
-    )
+    assert_restored(original, damaged, Cause.ADDED_KEY_AND_LOST_FRACTIONS, paths={"workflow.search_attributes.amount"})
 
 
 @pytest.mark.parametrize("numbers", [13, 16, 40])
@@ -373,16 +392,17 @@ def test_a_document_that_holds_the_search_s_own_marks_is_searched_all_the_same(t
     original = sealed(small_bundle({"workflow.memo": {"a": 1.0, "mark": "MARK"}}))
     written = original.replace(b"MARK", text.encode())
     written = written.replace(recorded_checksum(original).encode(), checksum_of(written).encode())
-    assert_restored(
-        written, as_exported_over_http(written), Cause.LOST_ZERO_FRACTIONS, paths={"workflow.memo.a"}
-    )
+    assert_restored(written, as_exported_over_http(written), Cause.LOST_ZERO_FRACTIONS, paths={"workflow.memo.a"})
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"workflow": [1, 2], "summary": 5, "history_events": {"a": [1], "b": 3}},
-        {"history_events": [[1], {"payload": [5]}, {"payload": {"merged": [[[0]]]}}], "timeline": {"x": {"command": []}}},
+        {
+            "history_events": [[1], {"payload": [5]}, {"payload": {"merged": [[[0]]]}}],
+            "timeline": {"x": {"command": []}},
+        },
         {"activities": [{"attempts": {"a": [1]}, "last_heartbeat_progress": 5}], "tasks": {"": {"payload": 3}}},
         {"workflow.memo": {"": {"": [0, {"a.b": 1}]}}, "workflow.search_attributes": [7]},
     ],

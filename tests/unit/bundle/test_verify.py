@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dwctl.bundle.findings import Severity
+from dwctl.bundle.restoration import Cause
+from dwctl.bundle.rules import RULES
+from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
+from dwctl.render.json_dry_run import dry_run_item
+from dwctl.transfer.verification import FileVerdict
 from json_texts import documents
 from sample_bundles import (
     EXAMPLES,
@@ -25,13 +32,6 @@ from sample_bundles import (
     small_bundle,
     with_top_level_key,
 )
-
-from dwctl.bundle.findings import Severity
-from dwctl.bundle.restoration import Cause
-from dwctl.bundle.rules import RULES
-from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
-from dwctl.render.json_dry_run import dry_run_item
-from dwctl.transfer.verification import FileVerdict
 
 
 def judged(changes: dict[str, Any] | None = None, options: VerifyOptions | None = None) -> Verdict:
@@ -87,7 +87,8 @@ def test_a_note_alone_does_not_weigh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "kind"), [(b"5", "number"), (b"1.5", "number"), (b"true", "boolean"), (b'"x"', "string"), (b"null", "null")]
+    ("document", "kind"),
+    [(b"5", "number"), (b"1.5", "number"), (b"true", "boolean"), (b'"x"', "string"), (b"null", "null")],
 )
 def test_a_scalar_is_not_a_bundle_and_the_finding_says_what_it_is(document: bytes, kind: str) -> None:
     verdict = verify_bundle(document)
@@ -154,7 +155,9 @@ def test_an_infinite_number_leaves_the_reference_without_a_verdict() -> None:
     verdict = verify_bundle(document)
     assert verdict.outcome is Outcome.REFUSED
     assert (verdict.reference.status, verdict.reference.errors, verdict.reference.findings) == (None, None, ())
-    assert [(finding.rule, finding.path) for finding in verdict.own] == [("bundle.infinite_number", "workflow.memo.big")]
+    assert [(finding.rule, finding.path) for finding in verdict.own] == [
+        ("bundle.infinite_number", "workflow.memo.big")
+    ]
     assert verdict.run is not None
 
 
@@ -285,7 +288,9 @@ def test_any_document_gets_a_verdict(document: bytes) -> None:
 
 ODD_VALUES = st.recursive(
     st.sampled_from([None, True, False, 0, -1, 2**60, 1.5, "", "0", "x", "leased", "running", "rejected", "a" * 70]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "0", "id", "a.b"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "0", "id", "a.b"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 PLACES = [

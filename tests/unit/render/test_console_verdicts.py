@@ -8,7 +8,6 @@ import pty
 from typing import Any
 
 import pytest
-from sample_bundles import LEASED, LOST_FRACTION, WAITING, sealed, small_bundle, with_top_level_key
 
 from dwctl.bundle.rules import RULES, found
 from dwctl.bundle.verify import verify_bundle
@@ -16,6 +15,7 @@ from dwctl.errors import UnreadableInput
 from dwctl.render import console_verdicts
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, MOST_ROWS, VerdictTable, summary_line
 from dwctl.transfer.verification import FileVerdict, Tally
+from sample_bundles import LEASED, LOST_FRACTION, WAITING, sealed, small_bundle, with_top_level_key
 
 OK = verify_bundle(WAITING.read_bytes())
 REFUSED = verify_bundle(LEASED.read_bytes())
@@ -89,7 +89,9 @@ def test_of_many_findings_the_first_few_are_shown_and_the_rest_is_counted() -> N
 
 
 def test_a_table_of_many_bundles_is_bounded_and_says_what_it_leaves_out() -> None:
-    files = [FileVerdict(f"ok-{at}", OK) for at in range(5_000)] + [FileVerdict(f"bad-{at}", REFUSED) for at in range(500)]
+    files = [FileVerdict(f"ok-{at}", OK) for at in range(5_000)] + [
+        FileVerdict(f"bad-{at}", REFUSED) for at in range(500)
+    ]
     text = shown(*files)
     assert "ok-1 " not in text
     assert text.count("\nrefused  ") == MOST_ROWS + MOST_DETAILED

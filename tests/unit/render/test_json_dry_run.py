@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from sample_bundles import LEASED, WAITING, sealed, small_bundle
 
 from dwctl.bundle.rules import found
 from dwctl.bundle.verify import Verdict, verify_bundle
@@ -14,6 +13,7 @@ from dwctl.errors import UnreadableInput
 from dwctl.render.json_dry_run import dry_run_item, import_report
 from dwctl.render.json_verdicts import verdict_item
 from dwctl.transfer.verification import FileVerdict
+from sample_bundles import LEASED, WAITING, sealed, small_bundle
 
 
 def report(verdict: Verdict, namespace: str | None = None) -> dict[str, Any]:
@@ -82,7 +82,10 @@ def test_where_the_importer_gives_no_report_there_is_none(document: bytes) -> No
     [
         (FileVerdict("a", verify_bundle(WAITING.read_bytes())), "would_import"),
         (FileVerdict("a", verify_bundle(sealed(small_bundle({"exported_at": None})))), "would_import"),
-        (FileVerdict("a", verify_bundle(WAITING.read_bytes()), foreseen=(found("set.duplicate_file"),)), "would_import"),
+        (
+            FileVerdict("a", verify_bundle(WAITING.read_bytes()), foreseen=(found("set.duplicate_file"),)),
+            "would_import",
+        ),
         (FileVerdict("a", verify_bundle(WAITING.read_bytes()), foreseen=(found("set.link_shared"),)), "refused"),
         (FileVerdict("a", verify_bundle(LEASED.read_bytes())), "refused"),
         (FileVerdict("a", verify_bundle(b"{")), "refused"),

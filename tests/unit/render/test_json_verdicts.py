@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from sample_bundles import LEASED, LOST_FRACTION, SIGNED, SIGNING_KEY, WAITING, sealed, small_bundle, with_top_level_key
 
 from dwctl.bundle.restoration import Cause, Restoration
 from dwctl.bundle.rules import found
@@ -14,6 +13,7 @@ from dwctl.bundle.verify import VerifyOptions, verify_bundle
 from dwctl.errors import UnreadableInput
 from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item, verdict_summary
 from dwctl.transfer.verification import FileVerdict, Tally
+from sample_bundles import LEASED, LOST_FRACTION, SIGNED, SIGNING_KEY, WAITING, sealed, small_bundle, with_top_level_key
 
 KEYS = [
     *("file", "verdict", "reference", "own_rules", "repair", "problem"),
@@ -111,7 +111,10 @@ def test_a_cause_comes_with_its_proof() -> None:
     repair = item(LOST_FRACTION.read_bytes())["repair"]
     assert (repair["cause"], repair["proven"], repair["gave_up"]) == ("lost_zero_fractions", True, False)
     assert repair["restored_paths"] == ["workflow.search_attributes.whole_float"]
-    assert (repair["removed_keys"], repair["checksum"]) == ([], item(LOST_FRACTION.read_bytes())["checksum"]["recorded"])
+    assert (repair["removed_keys"], repair["checksum"]) == (
+        [],
+        item(LOST_FRACTION.read_bytes())["checksum"]["recorded"],
+    )
     added = item(with_top_level_key(LEASED.read_bytes(), b'"namespace":"x"'))["repair"]
     assert (added["cause"], added["removed_keys"]) == ("added_top_level_key", ["namespace"])
 

@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
-from sample_bundles import EXAMPLES, LEASED, WAITING
 
 from dwctl.bundle.verify import Outcome, VerifyOptions
 from dwctl.transfer.dry_run import dry_run_offline
 from dwctl.transfer.verification import verify_files
+from sample_bundles import EXAMPLES, LEASED, WAITING
 
 OPTIONS = VerifyOptions()
 CHAIN = [str(EXAMPLES / f"chain-sub-1-run-{run}.json") for run in (1, 2, 3)]

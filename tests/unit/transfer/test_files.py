@@ -110,8 +110,17 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.
 def test_the_content_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     sync, link = os.fsync, os.link
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("sync"), sync(descriptor))[1])
-    monkeypatch.setattr(os, "link", lambda *names: (events.append("name"), link(*names))[1])
+
+    def noted_sync(descriptor: int) -> None:
+        events.append("sync")
+        sync(descriptor)
+
+    def noted_link(source: str, target: Path) -> None:
+        events.append("name")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "link", noted_link)
     write_private(str(tmp_path / "a.json"), b"new")
     assert events == ["sync", "name", "sync"]
 

@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, WAITING, sealed, small_bundle
 
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.rules import found
@@ -16,6 +15,7 @@ from dwctl.bundle.verify import Outcome, VerifyOptions, verify_bundle
 from dwctl.errors import ExitCode, UnreadableInput
 from dwctl.transfer import verification
 from dwctl.transfer.verification import FileVerdict, Tally, processes_for, verify_file, verify_files
+from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, WAITING, sealed, small_bundle
 
 OPTIONS = VerifyOptions()
 OK = verify_bundle(sealed(small_bundle()))
