@@ -14,6 +14,7 @@ import pytest
 from dwctl.transfer.artisan_import import ArtisanServer
 
 ARTISAN = Path(__file__).parent / "php" / "artisan.php"
+_REQUIRED = bool(os.environ.get("DWCTL_REQUIRE_PHP"))  # read before a test's environment is cleaned
 
 SSH = """#!/bin/sh
 # As ssh does it: options, the host, and the rest joined for a shell on the other side.
@@ -76,7 +77,7 @@ class Application:
 def application(folder: Path, name: str = "app") -> Application:
     """A fresh one. Skips without php, unless DWCTL_REQUIRE_PHP forbids that."""
     if shutil.which("php") is None:
-        if os.environ.get("DWCTL_REQUIRE_PHP"):
+        if _REQUIRED:
             pytest.fail("DWCTL_REQUIRE_PHP is set and there is no php")
         pytest.skip("there is no php on this machine")
     made = Application(folder / name, folder / "temporary")

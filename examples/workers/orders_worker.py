@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import signal
@@ -21,6 +22,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from durable_workflow import Client, Worker, activity, workflow
+
+log = logging.getLogger("orders_worker")
 
 Steps = Generator[Any, Any, dict[str, Any]]
 
@@ -134,7 +137,7 @@ async def work(arguments: argparse.Namespace) -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, lambda: asyncio.ensure_future(worker.stop()))
-        print(f"working on queue {arguments.task_queue} of {arguments.namespace} at {arguments.url}", flush=True)
+        log.info("working on queue %s of %s at %s", arguments.task_queue, arguments.namespace, arguments.url)
         with contextlib.suppress(asyncio.CancelledError):
             await running
 
@@ -152,4 +155,5 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     asyncio.run(work(parsed()))

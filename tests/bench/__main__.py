@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import memory, speed, startup
+from . import memory, rehearsal, speed, startup
 from .bundles import CORPUS, measured_bundles
 from .measurement import Measurement, NotMeasurableError, Reading, Workplace
 
@@ -22,6 +22,9 @@ MEASUREMENTS = [
     Measurement("start: --version, python -c pass = 1", 10.0, False, startup.version),
     Measurement("start: --help, python -c pass = 1", 20.0, False, startup.help_text),
     Measurement("start: dry run of 145 kB, python -c pass = 1", 25.0, False, startup.dry_run),
+    Measurement("rehearsal: import, verify + 20 answers = 1", 1.0, False, rehearsal.import_in_memory),
+    Measurement("rehearsal: describe, bare framework = 1", 5.0, False, rehearsal.describe_a_run),
+    Measurement("rehearsal: 100,000 runs, 100 = 1", 3.0, False, rehearsal.with_many_runs),
 ]
 """Every measurement with its target. A row more is a measurement more."""
 

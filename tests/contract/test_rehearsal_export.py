@@ -52,7 +52,6 @@ _OF_SOME: dict[str, dict[str, str]] = {
         r"\.summary": "the original was exported without a summary",
     },
     "46-": {r"\.summary\.history_budget_pressure": "the budget's thresholds are not recorded"},
-    "49-": {r"\.timeline\[\d+\]\.activity\.last_heartbeat_at": "a local activity's heartbeat is in no event"},
     "61-": {r".*": "a redacted bundle is imported with its payloads masked (import.md §3)"},
     "63-": {
         r"\.redaction\..*": "the server redacts nothing",

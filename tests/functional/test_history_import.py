@@ -548,6 +548,7 @@ def test_an_importer_that_is_missing_all_the_same_is_8_and_ends_the_run(
     code, found = imported(capsys, ORDER, WAITING)
     assert code == ExitCode.INCOMPATIBLE
     assert [bundle["state"] for bundle in found["bundles"]] == ["failed", "not_tried"]
+    assert [bundle["verdict"] for bundle in found["bundles"]] == ["ok", None]
     assert found["bundles"][0]["error"]["reason"] == "embedded_v2_import_unavailable"
     assert len(posts(running)) == 1
 
@@ -680,7 +681,10 @@ SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 
 def assert_screen(name: str, printed: str) -> None:
     """What was printed is what the snapshot shows; DWCTL_UPDATE_SNAPSHOTS=1 writes it anew."""
-    shown = "\n".join(line.rstrip() for line in printed.replace(__version__, "VERSION").splitlines()) + "\n"
+    shown = (
+        "\n".join(line.rstrip() for line in printed.replace(f"dwctl {__version__}", "dwctl VERSION").splitlines())
+        + "\n"
+    )
     if UPDATE:
         (SNAPSHOTS / f"{name}.txt").write_text(shown, encoding="utf-8")
     assert shown == (SNAPSHOTS / f"{name}.txt").read_text(encoding="utf-8")

@@ -101,8 +101,3 @@ def test_failures_of_the_command_line(capsys: Capture) -> None:
     ):
         assert run(arguments) in {ExitCode.USAGE, ExitCode.NOT_FOUND}
     assert_screen("failures", capsys.readouterr().err)
-
-
-def test_every_snapshot_belongs_to_a_test() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
-    assert [path.name for path in SNAPSHOTS.glob("*.txt") if f'"{path.stem}"' not in text] == []

@@ -30,6 +30,12 @@ def test_every_exit_code_is_explained() -> None:
     assert explained["130"].meaning.startswith("Interrupted.")
 
 
+def test_only_what_contention_means_is_tried_again() -> None:
+    fixes = {row.kind: row.fix for row in all_explanations() if row.kind.startswith("driver code")}
+    assert "succeeds later" in fixes["driver code, contention"]
+    assert "a retry does not help" in fixes["driver code, violation"]
+
+
 @pytest.mark.parametrize("row", all_explanations(), ids=lambda row: row.id)
 def test_a_row_has_whole_sentences_that_can_be_printed(row: Explanation) -> None:
     for text in (row.meaning, row.why, row.fix):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.canonical import JsonValue
@@ -106,8 +107,18 @@ _RUN_TIMES = ("started_at", "closed_at", "archived_at", "last_progress_at")
 def _unreadable_times(bundle: BundleView) -> Iterator[Finding]:
     for key in _RUN_TIMES:
         value = bundle.workflow.get(key)
-        if value is not None and not (isinstance(value, str) and (not value or _TIME.match(value))):
+        if value is not None and not (isinstance(value, str) and (not value or _is_time(value))):
             yield found("target.timestamp_unreadable", f"workflow.{key}")
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.match(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _oversized_memo(bundle: BundleView) -> Iterator[Finding]:

@@ -148,7 +148,7 @@ OWN_RULES = (
         "set.link_shared", _ERROR, _TARGET,
         "Another bundle of the set has the same link row: a chain member, or a parent and its child.",
         "The link is unique on the server: after a clean dry run, the second import fails with target.write_failed.",
-        "Import one of the two, and let the other run finish in the embedded application.",
+        "Import one of the two; let the other finish in the embedded application, or keep its export if it is closed.",
     ),
     Rule(
         "set.instance_in_two_namespaces", _ERROR, _TARGET,

@@ -159,10 +159,10 @@ def _carrier(connection: Connection, server: Server, options: ImportOptions, via
     )
     if via is Via.HTTP:
         return HttpCarrier(server, facts, signing_key=options.verify.signing_key if send_key else None)
-    return ArtisanCarrier(_artisan(connection, server, options), server, facts)
+    return ArtisanCarrier(_artisan(connection, options), server, facts)
 
 
-def _artisan(connection: Connection, server: Server, options: ImportOptions) -> ArtisanServer:
+def _artisan(connection: Connection, options: ImportOptions) -> ArtisanServer:
     """How to reach the server's PHP; of the environment it inherits all but our secrets."""
     from dwctl.transfer.artisan_import import ArtisanServer
 
@@ -172,12 +172,24 @@ def _artisan(connection: Connection, server: Server, options: ImportOptions) -> 
             "--via artisan needs to know how to run PHP on the server", where="cutover.toml, [server]",
             next_step='Set php = ["docker", "compose", "exec", "-T", "server", "php"] and path = "/app" there.',
         )  # fmt: skip
-    secrets = {secret.reveal() for secret in server.target.secrets()}
+    return ArtisanServer(php, path, environment=_without_secrets(connection, options))
+
+
+def _without_secrets(connection: Connection, options: ImportOptions) -> dict[str, str]:
+    """This process's environment without tokens and keys, by their values and by their names."""
+    settings = connection.settings
+    tokens = [settings.general_token, *settings.role_tokens.values()]
+    secrets = {token.value.reveal() for token in tokens if token.value is not None}
+    if settings.flag_token is not None and settings.flag_token.value is not None:
+        secrets.add(settings.flag_token.value.reveal())
     if options.verify.signing_key is not None:
         secrets.add(os.fsdecode(options.verify.signing_key))
-    return ArtisanServer(
-        php, path, environment={name: value for name, value in os.environ.items() if value not in secrets}
-    )
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if value not in secrets
+        and not (name.startswith(("DW_", "DWCTL_", "DURABLE_")) and name.endswith(("_TOKEN", "_KEY")))
+    }
 
 
 def _import(connection: Connection, files: list[str], carrier: Carrier, options: ImportOptions) -> int:
@@ -237,7 +249,7 @@ def _offline(
     if connection.format is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable
 
-        table = VerdictTable(len(files))
+        table = VerdictTable(len(files), as_a_set=True)
         for one in judged:
             table.add(one)
         table.show(sys.stdout)

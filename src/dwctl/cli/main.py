@@ -18,8 +18,18 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints, but never raises and never exits."""
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        # The reader of our output has gone, so it does not have the answer. Keep the exit from failing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.NO
+
+
+def _run(arguments: Sequence[str]) -> int:
     if list(arguments) in (["--version"], ["-V"]):
         sys.stdout.write(f"dwctl {__version__}\n")
+        sys.stdout.flush()
         return ExitCode.DONE
 
     import typer
@@ -41,9 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         output.say("dwctl: interrupted.")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone; keep the interpreter from failing again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        raise
     except typer.TyperException as error:
         return _usage_error(error)
     except SystemExit as stop:
@@ -64,7 +72,9 @@ def _usage_error(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(message + "\n")
         return ExitCode.USAGE
-    output.report_error(RequestNotPossible(" ".join(message.split()).rstrip("."), next_step=f"See '{command} --help'.", reason="usage"))
+    output.report_error(
+        RequestNotPossible(" ".join(message.split()).rstrip("."), next_step=f"See '{command} --help'.", reason="usage")
+    )
     return ExitCode.USAGE
 
 

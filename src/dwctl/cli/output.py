@@ -37,17 +37,26 @@ class Invocation:
 
     command: str = ""
     format: Format = Format.TABLE
+    streaming: bool = False
 
 
 current = Invocation()
 """The invocation of this process; `begin` makes it new for each run."""
 
 
+_COMMAND_WORDS = frozenset(
+    """
+    bundle verify show decode diff canonical repair history-import explain schema list health cluster info check
+    namespace create ensure worker register task-queue workflow doctor rehearsal serve
+    """.split()
+)
+
+
 def begin(arguments: Sequence[str]) -> None:
     """Note what was asked for before it is parsed, so that even a usage error comes in the format wanted."""
     global current
-    # Only up to the first option: what follows one may be its value, and that value a secret.
-    words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+    # Only the names of commands: any other word may be a path, or the value of an option and a secret.
+    words = list(takewhile(lambda word: word in _COMMAND_WORDS, arguments))
     current = Invocation(command=" ".join(words[:2]))
     text = " ".join(arguments)
     if "--json" in arguments or "--output json" in text or "--output=json" in text:
@@ -78,6 +87,7 @@ def print_json_stream(
     `head` stands before the items; `rest` is asked after the last one.
     """
     opening = {"schema": schema, "schema_version": 1, **head}
+    current.streaming = True
     sys.stdout.write("{")
     for name, value in opening.items():
         sys.stdout.write(f"{json.dumps(name)}: {json.dumps(value)}, ")
@@ -90,6 +100,7 @@ def print_json_stream(
     for name, value in rest().items():
         sys.stdout.write(f", {json.dumps(name)}: {json.dumps(value)}")
     sys.stdout.write("}\n")
+    current.streaming = False
 
 
 def say(text: str) -> None:
@@ -98,10 +109,15 @@ def say(text: str) -> None:
 
 
 def report_error(error: DwctlError) -> None:
-    """Show a failure: a sentence, where, and the next step; in JSON modes as a document on stdout, like `dw`."""
-    if current.format is not Format.TABLE:
+    """Show a failure: a sentence, where, and the next step; in JSON modes as a document on stdout, like `dw`.
+
+    In the middle of a document it goes to stderr: two documents on one stdout would look like an answer.
+    """
+    if current.format is not Format.TABLE and not current.streaming:
         print_json_line(
             {
+                "schema": "dwctl.error",
+                "schema_version": 1,
                 "error": error.message,
                 "exit_code": int(error.exit_code),
                 "command": current.command,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.loose import is_array, string
 from dwctl.bundle.php_encode import is_php_list, php_float
+from dwctl.rehearsal.times import stored
 
 EXTERNAL_PREFIX = "dw-external-payload:v1:"
 """Leads a payload column that refers to external storage; base64 of the envelope's JSON follows."""
@@ -30,14 +31,13 @@ def moment(value: JsonValue) -> str | None:
     text = string(value)
     if text is None:
         return None
-    if _USUAL_TIME.match(text):
-        return f"{text[:10]} {text[11:26]}"
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        if _USUAL_TIME.match(text):
+            return f"{text[:10]} {text[11:26]}"
+        return stored(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise WriteFailedError(f"The time {text!r} cannot be read.") from None
-    zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return zoned.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def payload(value: JsonValue) -> str | None:

@@ -56,7 +56,8 @@ def record(connection: Connection, request: Request, run: sqlite3.Row, command: 
     (sequence,) = connection.execute(
         "SELECT last_command_sequence FROM workflow_runs WHERE id = ?", (run["id"],)
     ).fetchone()
-    command = replace(command, id=new_id(), sequence=sequence)
+    requested = request.path_params.get("run_id")
+    command = replace(command, id=new_id(), sequence=sequence, requested_run_id=requested)
     moment = stored(now)
     row = {
         "id": command.id,

@@ -48,13 +48,12 @@ class Database:
 
     `read` and `write` lend the connection; functions take it as an argument and leave the transaction alone.
     `watch` sees every statement of a transaction, its `BEGIN IMMEDIATE` and its `COMMIT` included, and may
-    raise in its place (faults). `after_commit` is called after each write that was committed, outside the lock.
+    raise in its place (faults).
     Raises `LocalStateError` for a file that is no SQLite database, or that cannot be opened.
     """
 
     def __init__(self, path: str | Path = ":memory:") -> None:
         self.watch: Watch | None = None
-        self.after_commit: Callable[[], None] | None = None
         self._lock = threading.RLock()
         self._connection = _open(str(path))
 
@@ -89,8 +88,6 @@ class Database:
                 raise
             finally:
                 connection.watch = None
-        if self.after_commit is not None:
-            self.after_commit()
 
 
 APPLICATION_ID = 0x64776374

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dwctl.rehearsal.database import Connection
 
-_SETTLED = (
-    "'ActivityCompleted', 'ActivityFailed', 'ActivityTimedOut', 'ActivityCancelled', 'ChildRunCompleted',"
-    " 'ChildRunFailed', 'ChildRunCancelled', 'ChildRunTerminated', 'TimerFired', 'TimerCancelled'"
+_SETTLED = json.dumps(
+    "ActivityCompleted ActivityFailed ActivityTimedOut ActivityCancelled ChildRunCompleted ChildRunFailed"
+    " ChildRunCancelled ChildRunTerminated TimerFired TimerCancelled".split()
 )
 
 
@@ -23,8 +24,8 @@ def is_settled(connection: Connection, run_id: str, path: Sequence[Mapping[str, 
     first, size = int(path[0]["parallel_group_base_sequence"]), int(path[0]["parallel_group_size"])
     (settled,) = connection.execute(
         "SELECT COUNT(DISTINCT json_extract(payload, '$.sequence')) FROM workflow_history_events"
-        f" WHERE workflow_run_id = ? AND event_type IN ({_SETTLED})"  # noqa: S608 - our own names
+        " WHERE workflow_run_id = ? AND event_type IN (SELECT value FROM json_each(?))"
         " AND json_extract(payload, '$.sequence') BETWEEN ? AND ?",
-        (run_id, first, first + size - 1),
+        (run_id, _SETTLED, first, first + size - 1),
     ).fetchone()
     return bool(settled >= size)

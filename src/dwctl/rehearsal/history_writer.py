@@ -94,8 +94,10 @@ def append_event(
 
 def task_snapshot(task: Row) -> Json:
     """A task as events show it; what it does not have yet is left out, as the reference leaves it out."""
-    shown = ((key, stored_as_micros(task[column]) if timed else task[column]) for key, column, timed in _TASK_SNAPSHOT)
-    return {key: value for key, value in shown if value is not None}
+    shown = {key: stored_as_micros(task[column]) if timed else task[column] for key, column, timed in _TASK_SNAPSHOT}
+    # Asked for its connection, the reference's model names that of its database (recordings 103, 284).
+    shown["connection"] = "sqlite"
+    return {key: value for key, value in shown.items() if value is not None}
 
 
 def activity_snapshot(execution: Row) -> Json:

@@ -1,4 +1,4 @@
-"""Whether a worker still holds the task that it speaks of: refused with the server's reasons (recordings 086 to 091)."""
+"""Whether a worker still holds the task that it speaks of; if not, the server's reasons (recordings 086 to 091)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from dwctl.rehearsal.state import Rehearsal
@@ -16,7 +17,7 @@ Claim = Callable[[Poller], Json | None]
 """Leases a task to a poller and returns its document, or None, in a transaction of its own."""
 
 LOOK_AGAIN = 0.25
-"""Seconds after which a line is looked at even when nobody has woken it: time itself makes tasks ready."""
+"""Seconds after which a line that nobody has woken is thought of: time itself makes tasks ready."""
 
 _REMEMBERED = 10_000
 
@@ -55,9 +56,18 @@ class Lines:
     cost as much as one. A claim is one transaction: no task is given twice.
     """
 
-    def __init__(self, state: Rehearsal, before_looking: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: Rehearsal,
+        before_looking: Callable[[], None],
+        became_ready: Callable[[str, str, datetime], bool],
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
+        """`became_ready` says whether a task of a namespace and queue has become available since a moment."""
         self._state = state
         self._before_looking = before_looking
+        self._became_ready = became_ready
+        self._look_again = look_again
         self._lines: dict[tuple[str, str], list[_Waiter]] = {}
         self._servers: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -76,7 +86,8 @@ class Lines:
         waiters = self._lines.setdefault(line, [])
         waiters.append(waiter)
         if line not in self._servers:
-            self._servers[line] = asyncio.create_task(self._serve(line))
+            seen, looked_at = self._state.wakeups.count(*line), self._state.now()
+            self._servers[line] = asyncio.create_task(self._serve(line, seen, looked_at))
         poll, given = waiter.poll, waiter.given
         hung_up: asyncio.Future[Any] = asyncio.ensure_future(poll.gone())
         ends: set[asyncio.Future[Any]] = {given, hung_up}
@@ -93,15 +104,20 @@ class Lines:
             if waiter in waiters:
                 waiters.remove(waiter)
 
-    async def _serve(self, line: tuple[str, str]) -> None:
-        """Look at a line whenever its queue is woken, as long as somebody stands in it."""
-        namespace, queue = line
+    async def _serve(self, line: tuple[str, str], seen: int, looked_at: datetime) -> None:
+        """Look at a line whenever its queue is woken, as long as somebody stands in it.
+
+        `seen` is the count of wake-ups and `looked_at` the moment at which its first poll looked in vain.
+        """
         failure: Exception | None = None
         try:
             while self._lines[line]:
-                await self._state.wakeups.wait(namespace, queue, LOOK_AGAIN)
+                count = await self._state.wakeups.wait(*line, seen, self._look_again)
                 self._before_looking()
-                self._hand_out(self._lines[line])
+                is_woken, seen = count != seen, count
+                looked_at, last_look = self._state.now(), looked_at
+                if is_woken or self._became_ready(*line, last_look):
+                    self._hand_out(self._lines[line])
         except Exception as error:  # every poll of the line answers with it
             failure = error
         finally:

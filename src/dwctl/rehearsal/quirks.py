@@ -65,7 +65,7 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(Q.REDACTED_BUNDLES_IMPORTED, "import.md §3", "a redacted bundle is imported with its payloads masked",
           in_guide=False),
     Quirk(Q.UNKNOWN_ROWS_DROPPED, "import.md §3", "rows of an unknown type or status are dropped in silence",
-          in_guide=True),
+          in_guide=False),
     Quirk(Q.TIMERS_WAIT_FOR_REPAIR, "server.md §6", "due timers of imported runs wait for a repair pass",
           in_guide=False),
     Quirk(Q.SIGNALS_NEED_A_DECLARATION, "server.md §6", "a signal that the type of an imported run does not declare is "

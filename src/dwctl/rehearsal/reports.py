@@ -42,6 +42,7 @@ _CONTEXT = {
     "previous_sequence": "previous_sequence",
     "id": "id",
     "first_seen_at": "first_seen_at",
+    "key_id": "key_id",
 }
 _WITHOUT_CONTEXT = frozenset(
     {

@@ -90,8 +90,8 @@ CREATE TABLE IF NOT EXISTS workflow_tasks (
 );
 CREATE INDEX IF NOT EXISTS workflow_tasks_workflow_run_id_index
     ON workflow_tasks (workflow_run_id);
-CREATE INDEX IF NOT EXISTS workflow_tasks_namespace_queue_status_idx
-    ON workflow_tasks (namespace, queue, status);
+CREATE INDEX IF NOT EXISTS workflow_tasks_claim_order_idx
+    ON workflow_tasks (namespace, queue, status, task_type, priority, available_at, id);
 CREATE INDEX IF NOT EXISTS workflow_tasks_status_available_at_index
     ON workflow_tasks (status, available_at);
 

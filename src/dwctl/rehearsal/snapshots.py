@@ -32,7 +32,7 @@ def snapshots_of(view: RunView, event: Columns) -> Snapshot:
     return {
         "command": _command(view, event),
         "task": _task(view, event),
-        "activity": _activity(payload),
+        "activity": _activity(view, payload),
         "timer": _timer(event),
         "child": _child(payload),
         "failure": _failure(view, event),
@@ -92,11 +92,16 @@ def _task(view: RunView, event: Columns) -> Snapshot | None:
     }
 
 
-def _activity(payload: Columns) -> Snapshot | None:
+def _activity(view: RunView, payload: Columns) -> Snapshot | None:
     told = payload.get("activity")
     if not told:
         return None
-    shown = dict.fromkeys(_ACTIVITY) | {"parallel_group_path": [], "last_heartbeat_progress": payload.get("progress")}
+    row = next((row for row in view.activities if row["id"] == told.get("id")), {})
+    shown: Snapshot = dict.fromkeys(_ACTIVITY) | {
+        "parallel_group_path": [],
+        "last_heartbeat_at": stored_as_micros(row.get("last_heartbeat_at")),
+        "last_heartbeat_progress": payload.get("progress"),
+    }
     return shown | {name: told[name] for name in _ACTIVITY if name in told}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -47,31 +48,40 @@ class Settings:
 class Wakeups:
     """Wakes long polls. All of it runs on the event loop's thread.
 
-    Whoever may have made a task ready calls `wake(namespace, queue)` after the commit; a poll that found
-    nothing waits in `wait(namespace, queue, timeout)`. Every waiter of that queue looks again when it is woken.
+    Whoever may have made a task ready calls `wake(namespace, queue)` after the commit. Wake-ups are counted, so
+    that none is lost on somebody who is busy when it comes: who looks for tasks takes the `count` first, and
+    then waits for it to change.
     """
 
     def __init__(self) -> None:
+        self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._count_of_all = 0
         self._events: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
+    def count(self, namespace: str, queue: str) -> int:
+        """How often the queue has been woken."""
+        return self._counts[namespace, queue] + self._count_of_all
+
     def wake(self, namespace: str, queue: str) -> None:
-        """Let every poll that waits for this queue look again."""
+        """Let whoever waits for this queue look again."""
+        self._counts[namespace, queue] += 1
         event = self._events.pop((namespace, queue), None)
         if event is not None:
             event.set()
 
     def wake_all(self) -> None:
-        """Let every poll look again: after a repair pass, or when the server stops."""
-        for namespace, queue in list(self._events):
-            self.wake(namespace, queue)
+        """Let everybody look again: after a repair pass, or when the server stops."""
+        self._count_of_all += 1
+        for event in self._events.values():
+            event.set()
+        self._events.clear()
 
-    async def wait(self, namespace: str, queue: str, timeout: float) -> bool:
-        """Wait until the queue is woken; False when the time ran out first."""
-        try:
-            await asyncio.wait_for(self._events[namespace, queue].wait(), timeout)
-        except TimeoutError:
-            return False
-        return True
+    async def wait(self, namespace: str, queue: str, seen: int, timeout: float) -> int:
+        """Wait until the count of a queue is no longer the one seen, or the time is over; returns the count."""
+        if self.count(namespace, queue) == seen:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._events[namespace, queue].wait(), timeout)
+        return self.count(namespace, queue)
 
 
 @dataclass(slots=True)

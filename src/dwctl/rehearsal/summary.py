@@ -38,6 +38,7 @@ class _NextTask:
 def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str) -> Columns:
     """The row of `workflow_run_summaries`; `imported` is the engine source of an imported run."""
     run = view.run
+    is_current = view.instance["current_run_id"] == run["id"]
     task = _next_task(view, now)
     wait = {} if is_terminal(run["status"]) else _wait_facts(waits, task)
     started: Columns = next((event["payload"] for event in view.events_of("WorkflowStarted")), {})
@@ -46,7 +47,7 @@ def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str
         "id": run["id"],
         "workflow_instance_id": run["workflow_instance_id"],
         "run_number": run["run_number"],
-        "is_current_run": int(view.instance["current_run_id"] == run["id"]),
+        "is_current_run": int(is_current),
         "engine_source": imported if run["import_source"] == IMPORT_SOURCE else "v2",
         "projection_schema_version": PROJECTION_VERSION,
         "class": run["workflow_class"],
@@ -74,7 +75,7 @@ def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str
         **wait,
         **_NO_TASK,
         **({} if task is None or is_terminal(run["status"]) else _task_facts(task)),
-        **_liveness(run, waits, task, wait),
+        **_liveness(run, waits, task, wait, is_current=is_current),
         "exception_count": len(view.failures),
         "history_event_count": len(view.events),
         "history_size_bytes": sum([event["size"] for event in view.events]),
@@ -164,10 +165,13 @@ def _task_facts(task: _NextTask) -> Columns:
     }
 
 
-def _liveness(run: Columns, waits: list[Wait], task: _NextTask | None, wait: Mapping[str, Any]) -> Columns:
+def _liveness(
+    run: Columns, waits: list[Wait], task: _NextTask | None, wait: Mapping[str, Any], *, is_current: bool
+) -> Columns:
     """Whether the run will move on by itself, and why."""
     if is_terminal(run["status"]):
-        return _alive("closed", f"Run closed as {run['closed_reason'] or run['status']}.", "run_closed")
+        blocked_by = "run_closed" if is_current else "selected_run_not_current"
+        return _alive("closed", f"Run closed as {run['closed_reason'] or run['status']}.", blocked_by)
     workflow_overdue = task is not None and task.overdue and task.row["task_type"] == "workflow"
     blocked = next((item for item in waits if item.get("diagnostic_only")), None)
     if blocked is not None:

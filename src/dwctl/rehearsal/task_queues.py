@@ -22,11 +22,39 @@ Row = sqlite3.Row
 KINDS = ("workflow", "activity")
 PENDING_QUERIES = 1024
 
-_OPEN = """
-    SELECT t.*, r.workflow_instance_id FROM workflow_tasks t JOIN workflow_runs r ON r.id = t.workflow_run_id
-     WHERE t.namespace = ? AND t.queue = ? AND t.status IN ('ready', 'leased')
+# One look at a queue's tasks counts everything; a queue may hold a hundred thousand.
+_COUNTS = """
+    SELECT task_type,
+           SUM(status = 'ready') AS ready,
+           SUM(status = 'ready' AND available_at <= :now) AS due,
+           SUM(status = 'leased') AS leased,
+           SUM(status = 'leased' AND lease_expires_at < :now) AS expired,
+           MIN(CASE WHEN status = 'leased' AND lease_expires_at < :now THEN lease_expires_at END) AS oldest_expired,
+           SUM(status = 'ready' AND available_at <= :now AND {since} < :overdue) AS overdue,
+           MIN(CASE WHEN status = 'ready' AND available_at <= :now AND {since} < :overdue THEN {since} END)
+               AS oldest_overdue,
+           SUM(created_at >= :minute) AS added,
+           SUM(COALESCE(leased_at >= :minute, 0)) AS dispatched
+      FROM workflow_tasks
+     WHERE namespace = :namespace AND queue = :queue AND task_type IN ('workflow', 'activity')
+     GROUP BY task_type
+""".format(since="COALESCE(last_dispatched_at, available_at, created_at)")  # noqa: S608 - our own names
+
+_OLDEST_DUE = """
+    SELECT t.id, t.task_type, t.workflow_run_id, r.workflow_instance_id, MIN(t.available_at) AS available_at
+      FROM workflow_tasks t JOIN workflow_runs r ON r.id = t.workflow_run_id
+     WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'ready' AND t.available_at <= :now
        AND t.task_type IN ('workflow', 'activity')
 """
+
+_LEASED = """
+    SELECT t.*, r.workflow_instance_id FROM workflow_tasks t JOIN workflow_runs r ON r.id = t.workflow_run_id
+     WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'leased'
+       AND t.task_type IN ('workflow', 'activity')
+     ORDER BY t.leased_at, t.id
+"""
+
+_NOTHING = dict.fromkeys(("ready", "due", "leased", "expired", "overdue", "added", "dispatched"), 0)
 
 
 def list_queues(request: Request) -> Response:
@@ -60,16 +88,31 @@ def queue_document(state: Rehearsal, connection: Connection, namespace: str, que
     now = state.now()
     workers = registered(connection, namespace, queue)
     alive = [row for row in workers if not is_stale(state, row)]
-    tasks: list[Row] = connection.execute(_OPEN, (namespace, queue)).fetchall()
-    recent = _last_minute(connection, namespace, queue, now)
+    values = {
+        "namespace": namespace,
+        "queue": queue,
+        "now": stored(now),
+        "overdue": stored(now - REDISPATCH_AFTER),
+        "minute": stored(now - timedelta(minutes=1)),
+    }
+    found = {row["task_type"]: dict(row) for row in connection.execute(_COUNTS, values)}
+    counts = {kind: found.get(kind, _NOTHING) for kind in KINDS}
+    leases = connection.execute(_LEASED, values).fetchall()
     return {
         "name": queue,
         "pollers": [poller_document(state, row) for row in workers],
-        "stats": _stats(state, tasks, recent, len(alive), len(workers) - len(alive), now),
-        "current_leases": [_lease(task, now) for task in tasks if task["status"] == "leased"],
-        "repair": _repair(tasks, now),
+        "stats": {
+            **_backlog(connection.execute(_OLDEST_DUE, values).fetchone(), counts, now),
+            "pollers": {
+                "active_count": len(alive),
+                "stale_count": len(workers) - len(alive),
+                "stale_after_seconds": state.settings.worker_stale_after,
+            },
+        },
+        "current_leases": [_lease(task, now) for task in leases],
+        "repair": _repair(list(found.values()), now),
         "admission": {
-            **{f"{kind}_tasks": _admission(connection, namespace, kind, tasks, alive) for kind in KINDS},
+            **{f"{kind}_tasks": _admission(connection, namespace, kind, counts[kind], alive) for kind in KINDS},
             "query_tasks": {
                 "budget_source": "server.query_tasks.max_pending_per_queue",
                 "max_pending_per_queue": PENDING_QUERIES,
@@ -83,58 +126,28 @@ def queue_document(state: Rehearsal, connection: Connection, namespace: str, que
     }
 
 
-def _last_minute(connection: Connection, namespace: str, queue: str, now: datetime) -> dict[tuple[str, str], int]:
-    """How many tasks of each kind were added, and how many dispatched, in the last minute."""
-    since = stored(now - timedelta(minutes=1))
-    counts = {}
-    for column, what in (("created_at", "added"), ("leased_at", "dispatched")):
-        for row in connection.execute(
-            f"SELECT task_type, COUNT(*) AS tasks FROM workflow_tasks WHERE namespace = ? AND queue = ?"  # noqa: S608
-            f" AND {column} >= ? GROUP BY task_type",
-            (namespace, queue, since),
-        ):
-            counts[row["task_type"], what] = row["tasks"]
-    return counts
-
-
-def _stats(
-    state: Rehearsal, tasks: list[Row], recent: dict[tuple[str, str], int], alive: int, stale: int, now: datetime
-) -> Json:
-    due = [task for task in tasks if task["status"] == "ready" and _available(task) <= now]
-    oldest = min(due, key=_available, default=None)
-    age = None if oldest is None else int((now - _available(oldest)).total_seconds())
-    by_kind = {
-        f"{kind}_tasks": {
-            "ready_count": sum(task["task_type"] == kind for task in due),
-            "leased_count": sum(task["task_type"] == kind and task["status"] == "leased" for task in tasks),
-            "expired_lease_count": sum(task["task_type"] == kind and _has_expired(task, now) for task in tasks),
-            "added_last_minute": recent.get((kind, "added"), 0),
-            "dispatched_last_minute": recent.get((kind, "dispatched"), 0),
-        }
-        for kind in KINDS
-    }
+def _backlog(oldest: Row, counts: dict[str, Json], now: datetime) -> Json:
+    """What waits; `oldest` is a row of nulls where nothing does."""
+    is_empty = oldest["id"] is None
+    age = None if is_empty else int((now - from_stored(oldest["available_at"])).total_seconds())
     return {
-        "approximate_backlog_count": len(due),
+        "approximate_backlog_count": sum(count["due"] for count in counts.values()),
         "approximate_backlog_age": None if age is None else _span(age),
         "approximate_backlog_age_seconds": age,
-        "oldest_ready_task": None if oldest is None else _oldest(oldest, age),
-        **by_kind,
-        "pollers": {
-            "active_count": alive,
-            "stale_count": stale,
-            "stale_after_seconds": state.settings.worker_stale_after,
+        "oldest_ready_task": None if is_empty else _oldest(oldest, age),
+        **{
+            f"{kind}_tasks": {
+                "ready_count": count["due"],
+                "leased_count": count["leased"],
+                "expired_lease_count": count["expired"],
+                "added_last_minute": count["added"],
+                "dispatched_last_minute": count["dispatched"],
+            }
+            for kind, count in counts.items()
         },
-        "tasks_added_last_minute": sum(recent.get((kind, "added"), 0) for kind in KINDS),
-        "tasks_dispatched_last_minute": sum(recent.get((kind, "dispatched"), 0) for kind in KINDS),
+        "tasks_added_last_minute": sum(count["added"] for count in counts.values()),
+        "tasks_dispatched_last_minute": sum(count["dispatched"] for count in counts.values()),
     }
-
-
-def _available(task: Row) -> datetime:
-    return from_stored(task["available_at"] or task["created_at"])
-
-
-def _has_expired(task: Row, now: datetime) -> bool:
-    return bool(task["lease_expires_at"]) and from_stored(task["lease_expires_at"]) < now
 
 
 def _span(age: int) -> str:
@@ -164,50 +177,45 @@ def _lease(task: Row, now: datetime) -> Json:
         "run_id": task["workflow_run_id"],
         "lease_owner": task["lease_owner"],
         "lease_expires_at": stored_as_micros(task["lease_expires_at"]),
-        "is_expired": _has_expired(task, now),
+        "is_expired": from_stored(task["lease_expires_at"]) < now,
         **({"workflow_task_attempt": task["attempt_count"]} if task["task_type"] == "workflow" else {}),
     }
 
 
-def _repair(tasks: list[Row], now: datetime) -> Json:
+def _repair(counts: list[Json], now: datetime) -> Json:
     """Tasks that the repair pass would take up: leases that ran out, and tasks that nobody was told of for long."""
-    expired = [from_stored(task["lease_expires_at"]) for task in tasks if _has_expired(task, now)]
-    overdue = [since for task in tasks if (since := overdue_since(task, now)) is not None]
+    expired, overdue = (sum(count[name] for count in counts) for name in ("expired", "overdue"))
+    oldest_expired, oldest_overdue = (
+        min((from_stored(count[name]) for count in counts if count[name]), default=None)
+        for name in ("oldest_expired", "oldest_overdue")
+    )
     return {
-        "candidates": len(expired) + len(overdue),
+        "candidates": expired + overdue,
         "dispatch_failed": 0,
         "oldest_dispatch_failed_at": None,
         "max_dispatch_failed_age_ms": 0,
-        "expired_leases": len(expired),
-        "oldest_lease_expired_at": micros(min(expired)) if expired else None,
-        "max_lease_expired_age_ms": _age(min(expired), now) if expired else 0,
-        "dispatch_overdue": len(overdue),
-        "oldest_dispatch_overdue_since": micros(min(overdue)) if overdue else None,
-        "max_dispatch_overdue_age_ms": _age(min(overdue), now) if overdue else 0,
-        "needs_attention": bool(expired or overdue),
+        "expired_leases": expired,
+        "oldest_lease_expired_at": oldest_expired and micros(oldest_expired),
+        "max_lease_expired_age_ms": _age(oldest_expired, now),
+        "dispatch_overdue": overdue,
+        "oldest_dispatch_overdue_since": oldest_overdue and micros(oldest_overdue),
+        "max_dispatch_overdue_age_ms": _age(oldest_overdue, now),
+        "needs_attention": expired + overdue > 0,
         "policy": {"redispatch_after_seconds": int(REDISPATCH_AFTER.total_seconds())},
     }
 
 
-def overdue_since(task: Row, now: datetime) -> datetime | None:
-    """Since when a ready task waits to be dispatched again; None where that is not too long yet."""
-    if task["status"] != "ready" or _available(task) > now:
-        return None
-    since = from_stored(task["last_dispatched_at"] or task["available_at"] or task["created_at"])
-    return since if now - since > REDISPATCH_AFTER else None
+def _age(moment: datetime | None, now: datetime) -> int:
+    return 0 if moment is None else int((now - moment).total_seconds() * 1000)
 
 
-def _age(moment: datetime, now: datetime) -> int:
-    return int((now - moment).total_seconds() * 1000)
-
-
-def _admission(connection: Connection, namespace: str, kind: str, tasks: list[Row], alive: list[Row]) -> Json:
+def _admission(connection: Connection, namespace: str, kind: str, count: Json, alive: list[Row]) -> Json:
     """Whether workers have room for more; the server's own limits are not set here."""
     slots = sum(row[f"max_concurrent_{kind}_tasks"] for row in alive)
-    leased = sum(task["task_type"] == kind and task["status"] == "leased" for task in tasks)
-    ready = sum(task["task_type"] == kind and task["status"] == "ready" for task in tasks)
+    leased = count["leased"]
     (in_namespace,) = connection.execute(
-        "SELECT COUNT(*) FROM workflow_tasks WHERE namespace = ? AND task_type = ? AND status = 'leased'",
+        # The sign keeps SQLite from the index of namespaces: few tasks are leased, many are in a namespace.
+        "SELECT COUNT(*) FROM workflow_tasks WHERE +namespace = ? AND task_type = ? AND status = 'leased'",
         (namespace, kind),
     ).fetchone()
     document: Json = {
@@ -216,7 +224,7 @@ def _admission(connection: Connection, namespace: str, kind: str, tasks: list[Ro
         "active_worker_count": len(alive),
         "configured_slot_count": slots,
         "leased_count": leased,
-        "ready_count": ready,
+        "ready_count": count["ready"],
         "available_slot_count": max(slots - leased, 0),
         "server_active_lease_count": leased,
         "server_namespace_active_lease_count": in_namespace,

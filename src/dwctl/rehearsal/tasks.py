@@ -84,9 +84,10 @@ def resume_run(connection: Connection, run: Row, payload: Mapping[str, Any], now
     return None if waiting else add_task(connection, run, "workflow", payload, now)
 
 
+# The index holds the tasks of a queue in the order in which they are given; a cross join keeps that order.
 _CLAIMABLE = """
-    SELECT t.id FROM workflow_tasks t
-      JOIN workflow_runs r ON r.id = t.workflow_run_id
+    SELECT t.id FROM workflow_tasks t INDEXED BY workflow_tasks_claim_order_idx
+      CROSS JOIN workflow_runs r ON r.id = t.workflow_run_id
       {join}
      WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'ready' AND t.task_type = '{kind}'
        AND t.available_at <= :now
@@ -127,6 +128,16 @@ def claim(connection: Connection, kind: str, poller: Poller, now: datetime) -> R
         (stored(now), poller.worker_id, stored(now + LEASE), stored(now), found["id"]),
     )
     return task_row(connection, found["id"])
+
+
+def has_become_ready(connection: Connection, namespace: str, queue: str, since: datetime, now: datetime) -> bool:
+    """Whether a ready task of a queue has become available since a moment, by time or because it was made."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM workflow_tasks INDEXED BY workflow_tasks_status_available_at_index"
+        " WHERE status = 'ready' AND available_at BETWEEN ? AND ? AND namespace = ? AND queue = ?)",
+        (stored(since), stored(now), namespace, queue),
+    ).fetchone()
+    return bool(row[0])
 
 
 def task_row(connection: Connection, task_id: str) -> Row | None:

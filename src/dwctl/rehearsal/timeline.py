@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -143,7 +144,7 @@ _SAME = (
 def entry_of(view: RunView, event: Columns) -> Entry:
     """The entry of one event, without the snapshots of what it speaks of."""
     payload = event["payload"]
-    shape = _SHAPES.get(event["event_type"]) or _workflow(event["event_type"])
+    shape = _SHAPES.get(event["event_type"]) or _workflow(_as_words(event["event_type"]))
     source = payload.get(shape.source_key) if shape.source_key else view.run_id
     command = payload.get("command") or {}
     target = command.get("target_name")
@@ -183,3 +184,8 @@ def entry_of(view: RunView, event: Columns) -> Entry:
         "exception_resolution_source": None,
         "exception_resolution_error": None,
     }
+
+
+def _as_words(event_type: str) -> str:
+    """`ConditionWaitOpened` as a sentence, for events that no recording shows."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event_type).capitalize() + "."

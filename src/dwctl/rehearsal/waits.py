@@ -117,8 +117,7 @@ def _timers(view: RunView) -> Iterator[Wait]:
                 deadline_at=stored_as_micros(row["fire_at"]), target_type="timer", diagnostic_only=True,
                 row_status=row["status"],
                 **task_facts(task_with(view, "timer_id", identity, "timer"), is_open=is_open),
-                **group_facts({}),
-                **_without_history("Timer", "Timer", "timer", is_open=is_open),
+                **(group_facts({}) | _without_history("Timer", "Timer", "timer", is_open=is_open)),
             )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from dwctl.rehearsal.quirks import Q
 from dwctl.rehearsal.registrations import deregister, heartbeat, poller, register
 from dwctl.rehearsal.retention import retention_pass
 from dwctl.rehearsal.state import Rehearsal
-from dwctl.rehearsal.tasks import Poller, claim, give_back, recover_expired_leases, task_row
+from dwctl.rehearsal.tasks import Poller, claim, give_back, has_become_ready, recover_expired_leases, task_row
 from dwctl.rehearsal.timers import fire_due_timers
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.validation import Fields
@@ -37,7 +37,7 @@ class WorkerPlane:
     """What the handlers of one server share: the waiting polls, their receipts, and when retention last looked."""
 
     def __init__(self, state: Rehearsal) -> None:
-        self.lines = Lines(state, lambda: run_server_queue(state))
+        self.lines = Lines(state, lambda: run_server_queue(state), _readiness(state))
         self.receipts = Receipts()
         self.pruned_at: dict[str, datetime] = {}
 
@@ -48,6 +48,14 @@ def _plane(request: Request) -> WorkerPlane:
         request.app.state.worker_plane = WorkerPlane(state_of(request))
     plane: WorkerPlane = request.app.state.worker_plane
     return plane
+
+
+def _readiness(state: Rehearsal) -> Callable[[str, str, datetime], bool]:
+    def became_ready(namespace: str, queue: str, since: datetime) -> bool:
+        with state.database.read() as connection:
+            return has_become_ready(connection, namespace, queue, since, state.now())
+
+    return became_ready
 
 
 def run_server_queue(state: Rehearsal) -> None:

@@ -18,7 +18,7 @@ from dwctl.rehearsal.database import Connection
 from dwctl.rehearsal.history_writer import append_event
 from dwctl.rehearsal.progress import changed_runs, wake_queues
 from dwctl.rehearsal.runs import current_run, instance_or_404, run_or_404
-from dwctl.rehearsal.times import stored
+from dwctl.rehearsal.times import micros, stored, stored_as_micros
 from dwctl.rehearsal.validation import Fields
 from dwctl.rehearsal.vocabulary import is_terminal
 
@@ -80,7 +80,7 @@ def _end(request: Request, status: str) -> Response:
         common, shown = _common(run, command), snapshot(request, run, command, now)
         requested = {**common, "command_type": command_type, "reason": reason, "command": shown}
         append_event(connection, run["id"], requested_event, requested, now, command_id=command.id)
-        _cancel_timers(connection, run["id"], now)
+        _cancel_timers(connection, run["id"], command.id, shown, now)
         message = f"Workflow {status}: {reason}" if reason else f"Workflow {status}."
         failure = {"failure_category": status, "exception_class": exception, "message": message}
         failure["failure_id"] = add_failure(
@@ -100,14 +100,21 @@ def _end(request: Request, status: str) -> Response:
     return answer(request, answered(run, command, reason))
 
 
-def _cancel_timers(connection: Connection, run_id: str, now: datetime) -> None:
+def _cancel_timers(connection: Connection, run_id: str, command_id: str, shown: dict[str, Any], now: datetime) -> None:
     """A run that is ended tells of each timer that it leaves (corpus bundle 06)."""
     for timer in connection.execute(
         "SELECT * FROM workflow_run_timers WHERE workflow_run_id = ? AND status = 'pending' ORDER BY sequence",
         (run_id,),
     ).fetchall():
-        payload = {"timer_id": timer["id"], "sequence": timer["sequence"], "delay_seconds": timer["delay_seconds"]}
-        append_event(connection, run_id, "TimerCancelled", payload, now)
+        payload = {
+            "timer_id": timer["id"],
+            "sequence": timer["sequence"],
+            "delay_seconds": timer["delay_seconds"],
+            "fire_at": stored_as_micros(timer["fire_at"]),
+            "cancelled_at": micros(now),
+            "command": shown,
+        }
+        append_event(connection, run_id, "TimerCancelled", payload, now, command_id=command_id)
 
 
 def signal(request: Request) -> Response:

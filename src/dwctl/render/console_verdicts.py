@@ -36,6 +36,7 @@ class VerdictTable:
     """Collects what will be shown, bounded however many bundles there are."""
 
     expected: int
+    as_a_set: bool = False
     tally: Tally = field(default_factory=Tally)
     shown: list[FileVerdict] = field(default_factory=list)
     left_out: int = 0
@@ -59,7 +60,7 @@ class VerdictTable:
             for line in _details(judged):
                 print_line(console, line)
         console.print()
-        print_line(console, summary_line(self.tally))
+        print_line(console, summary_line(self.tally, as_a_set=self.as_a_set))
         if self.left_out or len(attention) > MOST_DETAILED:
             console.print(Text("Not everything is shown; --output jsonl has a line for every bundle.", style="dim"))
 
@@ -146,8 +147,8 @@ def _repair_lines(file: str, repair: Restoration) -> Iterator[Text]:
     yield Text(f"    fix: dwctl bundle repair {one_line(file)} REPAIRED.json", style="cyan")
 
 
-def summary_line(tally: Tally) -> Text:
-    """The counts and the verdict on the whole set, in one line."""
+def summary_line(tally: Tally, *, as_a_set: bool) -> Text:
+    """The counts and the verdict in one line; `as_a_set` where each was judged with regard to the others."""
     parts = [
         f"{count:,} {word}"
         for word, count in (
@@ -158,5 +159,6 @@ def summary_line(tally: Tally) -> Text:
     ]  # fmt: skip
     bad = tally.refused + tally.unreadable + tally.missing
     verdict = ("NO", "bold red") if bad else ("YES", "bold green")
-    text = "not all can be imported" if bad else "all can be imported, as far as can be known offline"
+    scope = "all can be imported" if as_a_set else "each can be imported on its own"
+    text = "not all can be imported" if bad else f"{scope}, as far as can be known offline"
     return Text.assemble(f"{counted(tally.total, 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")

@@ -234,7 +234,7 @@ def target_findings(
     try:
         rows = list_runs(server, str(run.instance_id))
     except CallNotFound as error:
-        if error.reason == "namespace_not_found":
+        if error.reason != "instance_not_found":
             raise
         return
     if any(row.run_id == run.run_id for row in rows):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from dwctl.errors import RequestNotPossible
@@ -26,8 +28,7 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
             if replace:
                 Path(temporary).replace(target)
             else:
-                # A link fails where the name is taken, in one step; a check before a rename would not.
-                os.link(temporary, target)
+                _place(temporary, target)
         finally:
             Path(temporary).unlink(missing_ok=True)
         _sync_folder(target.parent)
@@ -43,9 +44,26 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
         ) from None  # fmt: skip
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+def _place(temporary: str, target: Path) -> None:
+    """Give the file its name, unless the name is taken. A link tells in one step; a check before a rename does not."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A file system without links: taking the name first is the next best.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        Path(temporary).replace(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the name durable. The file itself is whole already, so a system that cannot do this is no failure."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

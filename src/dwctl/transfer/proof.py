@@ -60,6 +60,7 @@ class Proof:
 
 
 _ESSENTIAL = frozenset({"workflow_id", "run_id", "workflow_type", "status", "history"})
+_NOT_THERE = frozenset({"instance_not_found", "run_not_found"})
 
 
 def prove(server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
@@ -74,6 +75,8 @@ def prove(server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, 
         comparisons += [*_identity(run, shown, namespace), *_markers(shown, import_id)]
         events = list(history(server, str(run.instance_id), str(run.run_id)))
     except CallNotFound as error:
+        if error.reason not in _NOT_THERE:
+            return Proof(tuple(comparisons), error=error)
         name, expected = ("history", "its events") if comparisons else ("run_id", run.run_id)
         return Proof((*comparisons, Comparison(name, expected, f"not found ({error.reason})", holds=False)))
     except DwctlError as error:

@@ -24,8 +24,8 @@ MAX_BUNDLE_SIZE = 64 << 20
 def find_bundles(names: Sequence[str]) -> list[str]:
     """The bundle files that these names stand for, in order, each once.
 
-    A folder stands for every `*.json` below it, a pattern for what it matches. A name that is not there is
-    kept, so that reading it says so. Raises `RequestNotPossible` for a folder or a pattern without a bundle:
+    A folder stands for every `*.json` below it (links to folders are not followed), a pattern for what it
+    matches. A name that is not there is kept, so that reading it says so. Raises `RequestNotPossible` for a folder or a pattern without a bundle:
     nothing to check is not a pass.
     """
     files: dict[str, None] = {}
@@ -63,7 +63,7 @@ def _below(folder: str) -> list[str]:
             str(Path(parent, file))
             for parent, folders, files in os.walk(folder, onerror=_refuse_folder)
             for file in files
-            if file.endswith(".json") and not file.startswith(".") and not _hidden(parent, folder)
+            if file.lower().endswith(".json") and not file.startswith(".") and not _hidden(parent, folder)
         )
     except OSError as error:
         raise UnreadableInput(

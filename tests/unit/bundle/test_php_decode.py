@@ -81,6 +81,7 @@ def test_a_constant_of_javascript_is_called_by_its_name(constant: str) -> None:
 
 
 def test_values_may_be_nested_to_the_limit_and_not_beyond() -> None:
+    assert MAX_DEPTH == 511
     for opening, closing in (("[", "]"), ('{"a":', "}")):
         inner = "" if opening == "[" else "1"
         text = opening * MAX_DEPTH + inner + closing * MAX_DEPTH
@@ -122,6 +123,8 @@ def test_looking_for_the_place_in_a_long_document_costs_no_memory_beyond_copies_
         ("9" * 5_000, math.inf),
         ("1E2", 100.0),
         ('"\\ud83d\\ude00"', "😀"),
+        ('"\\ud7ff\\ue000"', "\ud7ff\ue000"),
+        ('"\\udbff\\udfff"', "\U0010ffff"),
         ('"\\\\ud800"', "\\ud800"),
         ('{"a":1,"b":2,"a":3}', {"a": 3, "b": 2}),
         ("{}", {}),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dwctl.bundle.canonical import decode, sha256_hex
@@ -58,6 +58,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON_VALUES)
 def test_a_value_that_survives_is_one_that_the_framework_leaves_alone(value: Any) -> None:
     assert (rewritten_at(value) is None) == (framework(value) == value)

@@ -137,6 +137,13 @@ def test_what_we_add_is_never_among_what_the_reference_says() -> None:
         assert "reference" not in {RULES[finding.rule].origin.value for finding in verdict.own}
 
 
+def test_a_warning_of_the_verification_is_repeated_as_one_warning_of_the_importer() -> None:
+    reference = judged({"exported_at": None}).reference
+    assert (reference.status, reference.errors) == ("warning", ())
+    assert reference.warnings is not None
+    assert [finding.rule for finding in reference.warnings] == ["bundle.integrity_warning"]
+
+
 def test_a_finding_of_ours_leaves_the_reference_s_verdict_as_it_was() -> None:
     verdict = judged({"timers.0.status": "odd"})
     assert verdict.outcome is Outcome.REFUSED

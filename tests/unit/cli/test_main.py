@@ -93,6 +93,7 @@ def test_an_error_of_ours_is_said_with_place_reason_and_next_step(
     printed = capsys.readouterr()
     assert printed.err == ""
     assert json.loads(printed.out) == {
+        "schema": "dwctl.error", "schema_version": 1,
         "error": "it went wrong", "exit_code": code, "command": "bundle verify", "where": "a.json",
         "reason": "a_reason", "next_step": "Look there.",
     }  # fmt: skip

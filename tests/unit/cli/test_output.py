@@ -59,6 +59,7 @@ def test_a_failure_is_one_line_of_json_with_every_key(wanted: Format, capsys: Ca
     assert printed.err == ""
     assert printed.out.count("\n") == 1
     assert json.loads(printed.out) == {
+        "schema": "dwctl.error", "schema_version": 1,
         "error": "it cannot be\ndone \x1b", "exit_code": 2, "command": "bundle show", "where": None, "reason": None,
         "next_step": None,
     }  # fmt: skip
@@ -100,7 +101,9 @@ def test_a_stream_is_one_document_whose_end_is_asked_for_last(count: int, capsys
             yield {"at": at, "text": "é"}
 
     output.print_json_stream("dwctl.x", "rows", items(), lambda: {"summary": {"seen": len(seen)}}, flag=True, none=None)
-    document = json.loads(capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert text.isascii()
+    document = json.loads(text)
     assert list(document) == ["schema", "schema_version", "flag", "none", "rows", "summary"]
     assert document["summary"] == {"seen": count}
     assert [row["at"] for row in document["rows"]] == list(range(count))

@@ -42,7 +42,7 @@ def test_a_green_folder_is_a_table_and_one_line() -> None:
     lines = text.splitlines()
     assert lines[0].split() == ["verdict", "bundle", "instance", "type", "status", "size", "findings"]
     assert lines[1].split() == ["ok", "a.json", "approval-1", "orders.approval", "waiting", "20", "kB"]
-    assert lines[-1] == "2 bundles: 2 ok. YES: all can be imported, as far as can be known offline."
+    assert lines[-1] == "2 bundles: 2 ok. YES: each can be imported on its own, as far as can be known offline."
     assert len(lines) == 5
 
 
@@ -80,6 +80,18 @@ def test_errors_are_shown_before_warnings_and_a_fix_once() -> None:
     assert text.count(RULES["history_events.entry_invalid"].fix) == 1
 
 
+def test_the_table_names_two_rules_and_counts_the_others() -> None:
+    errors = {"tasks.0.status": "odd", "timers.0.status": "odd"}
+    assert "tasks.status_unsupported, timers.status_unsupported\n" in squeezed(shown(of(errors)))
+    more = shown(of(errors | {"commands.0.status": "odd", "workflow.closed_at": 5}))
+    assert "commands.status_unsupported, tasks.status_unsupported +2\n" in squeezed(more)
+
+
+def squeezed(text: str) -> str:
+    """The text without spaces at the ends of its lines."""
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
 def test_of_many_findings_the_first_few_are_shown_and_the_rest_is_counted() -> None:
     bundle = of({"history_events": ["x"] * 10_000, "commands": []})
     text = shown(bundle)
@@ -115,15 +127,15 @@ def test_as_many_bundles_as_the_table_holds_are_all_shown() -> None:
 @pytest.mark.parametrize(
     ("tally", "line"),
     [
-        (Tally(ok=1), "1 bundle: 1 ok. YES: all can be imported, as far as can be known offline."),
-        (Tally(warning=2), "2 bundles: 2 with warnings. YES: all can be imported, as far as can be known offline."),
+        (Tally(ok=1), "1 bundle: 1 ok. YES: each can be imported on its own, as far as can be known offline."),
+        (Tally(warning=2), "2 bundles: 2 with warnings. YES: each can be imported on its own, as far as can be known offline."),
         (Tally(ok=1, missing=1), "2 bundles: 1 ok, 1 not read. NO: not all can be imported."),
         (Tally(ok=1, unreadable=1), "2 bundles: 1 ok, 1 not a bundle. NO: not all can be imported."),
         (Tally(refused=1_000), "1,000 bundles: 1,000 refused. NO: not all can be imported."),
     ],
 )
 def test_the_last_line_is_yes_only_if_every_bundle_can_be_imported(tally: Tally, line: str) -> None:
-    assert summary_line(tally).plain == line
+    assert summary_line(tally, as_a_set=False).plain == line
 
 
 # --- the cause of a mismatch -------------------------------------------------------------------------------

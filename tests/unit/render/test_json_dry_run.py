@@ -27,6 +27,10 @@ def test_an_accepted_bundle_is_reported_with_its_rows() -> None:
     verdict = verify_bundle(WAITING.read_bytes())
     document = report(verdict, "production")
     assert (document["status"], document["dry_run"], document["eligibility"]["eligible"]) == ("dry_run", True, True)
+    assert [document[name] for name in ("schema", "schema_version", "contract_version", "source")] == [
+        "durable-workflow.v2.embedded-v2-import.report", 1, 1, "embedded_v2",
+    ]  # fmt: skip
+    assert document["integrity"]["schema_version"] == 1
     assert document["rows"]["workflow_history_events"] == 3
     assert document["workflow"]["namespace"] == "production"
     assert document["workflow"]["instance_id"] == "approval-1"

@@ -23,7 +23,8 @@ from import_doubles import WOULD, report
 REPORT = json.dumps(WOULD)
 BUNDLE = b'{"a": "\xc3\xa9 \\u0000",\n "b": 1.0}\n'
 HOSTILE = [
-    "it's", 'a "b"', "$(touch x)", "`touch x`", "; touch x", "a\nb", "-rf", "--dry-run", "&& touch x #", "*", "~", "\\", "%s!",
+    "it's", 'a "b"', "$(touch x)", "`touch x`", "; touch x", "a\nb", "-rf", "--dry-run",
+    "&& touch x #", "*", "~", "\\", "%s!",
     "é 漢",
 ]  # fmt: skip
 
@@ -223,6 +224,10 @@ def test_a_php_that_is_not_reached_is_told_from_one_that_fails(tmp_path: Path, t
     assert isinstance(error, ServerUnreachable)
     assert (error.reason, error.exit_code) == ("php_not_reached", ExitCode.NETWORK)
     assert error.message.endswith(said)
+
+
+def test_a_command_that_succeeds_at_something_else_is_not_called_unreached() -> None:
+    assert failure(ArtisanServer(("true",), "/app", 20)).reason == "artisan_without_report"
 
 
 def test_a_command_that_does_not_read_its_stdin_is_no_crash(tmp_path: Path) -> None:

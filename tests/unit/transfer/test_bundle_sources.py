@@ -108,6 +108,12 @@ class TestFinding:
         long = "a" * 5_000
         assert find_bundles(["-", "nowhere.json", "", long, "-"]) == ["-", "nowhere.json", "", long]
 
+    def test_standard_input_is_not_a_folder_of_that_name(self) -> None:
+        Path("-").mkdir()
+        Path("-/a.json").write_text("{}", encoding="utf-8")
+        assert find_bundles(["-"]) == ["-"]
+        assert find_bundles(["./-"]) == ["-/a.json"]
+
     def test_a_dangling_link_and_a_fifo_in_a_folder_are_kept_for_the_reader(self) -> None:
         Path("odd").mkdir()
         Path("odd/link.json").symlink_to("nowhere")

@@ -15,10 +15,10 @@ from dwctl.bundle.php_decode import MAX_DEPTH
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import VerifyOptions, verify_bundle
 from dwctl.bundle.view import BundleView
-from dwctl.errors import ExitCode, RequestNotPossible
+from dwctl.errors import RequestNotPossible
 from dwctl.render.wording import message
-from dwctl.server.failures import CallRefused, ServerFailure
-from dwctl.transfer.carrier import HttpCarrier, TargetFacts
+from dwctl.server.failures import CallNotFound, CallRefused, ServerFailure
+from dwctl.transfer.carrier import HttpCarrier, TargetFacts, target_findings
 from dwctl.transfer.importing import ImportOptions
 from dwctl.transfer.way import Way, probe_document
 from import_doubles import ScriptedServer, json_reply, wire_to
@@ -209,19 +209,25 @@ def test_a_run_that_is_there_already_is_not_in_its_own_way() -> None:
 
 
 def test_what_the_server_cannot_say_of_its_ids_is_a_failure_and_not_a_free_id() -> None:
-    setup = Setup()
     scripted = ScriptedServer(lambda request: json_reply({"message": "Server Error"}, 500))
     broken = HttpCarrier(scripted.open(), TargetFacts(1, 30), now=lambda: NOW)
     run = verify_bundle(SMALL).run
     assert run is not None
     with pytest.raises(ServerFailure):
         broken.foresee(SMALL, BundleView(decode(SMALL).value), run, OPTIONS)
-    missing = Setup()
-    missing.app.store.namespaces.clear()
-    with pytest.raises(ServerFailure) as caught:
-        missing.foresee(SMALL)
-    assert caught.value.exit_code is ExitCode.NOT_FOUND
-    assert setup.posts == []
+
+
+@pytest.mark.parametrize("reason", ["namespace_not_found", "instance_not_found", "not_found", None])
+def test_only_an_instance_that_is_not_found_is_a_free_id(reason: str | None) -> None:
+    run = verify_bundle(SMALL).run
+    assert run is not None
+    with ScriptedServer(lambda request: json_reply({"reason": reason}, 404)).open() as server:
+        findings = target_findings(server, TargetFacts(1, 30), BundleView(decode(SMALL).value), run, NOW)
+        if reason == "instance_not_found":
+            assert list(findings) == []
+        else:
+            with pytest.raises(CallNotFound):
+                list(findings)
 
 
 KEY = "planted s3cret kéy"

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dwctl.bundle.canonical import decode
@@ -147,6 +147,7 @@ def test_a_history_of_which_the_bundle_is_no_prefix_differs(path: str, value: An
     assert comparison(proof, "history").found == found
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from(["A", "B"]), min_size=1, max_size=5), st.lists(st.sampled_from(["A", "B"]), max_size=6))
 def test_the_history_holds_exactly_where_the_bundle_s_events_are_its_prefix(ours: list[str], theirs: list[str]) -> None:
     def events(types: list[str]) -> list[dict[str, Any]]:
@@ -206,6 +207,9 @@ def test_where_describe_fails_and_the_runs_do_not_name_it_nothing_is_known() -> 
     [
         (json_reply({"message": "Server Error"}, 500), ExitCode.SERVER),
         (json_reply({"reason": "unauthorized"}, 401), ExitCode.AUTH),
+        (json_reply({"reason": "not_found"}, 404), ExitCode.NOT_FOUND),
+        (json_reply({"reason": "namespace_not_found"}, 404), ExitCode.NOT_FOUND),
+        (httpx.Response(404, content=b"<html>"), ExitCode.NOT_FOUND),
         (httpx.Response(200, content=b"<html>"), ExitCode.SERVER),
         (json_reply({}), ExitCode.SERVER),
     ],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,9 +117,37 @@ def test_options_and_limit_reach_every_process() -> None:
 
 def test_standard_input_among_files_is_read_by_this_process() -> None:
     files = [str(WAITING), "-", str(LEASED)]
-    judged = list(verify_files(files, OPTIONS, jobs=2, stdin=io.BytesIO(b"{")))
+    judged = list(verify_files(files, OPTIONS, jobs=2, stdin=io.BytesIO(ORDER.read_bytes())))
     assert [one.file for one in judged] == files
-    assert [one.outcome for one in judged] == [Outcome.OK, Outcome.UNREADABLE, Outcome.REFUSED]
+    assert [one.outcome for one in judged] == [Outcome.OK, Outcome.OK, Outcome.REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("names", "jobs", "worth", "pools"),
+    [
+        ([WAITING, LEASED], 2, 1, 1),
+        ([WAITING, LEASED], 1, 1, 0),
+        ([WAITING], 2, 1, 0),
+        ([WAITING, LEASED], None, 1, 1),
+        ([WAITING, LEASED], None, 1 << 30, 0),
+    ],
+)
+def test_processes_are_started_where_they_are_asked_for_or_worth_it(
+    names: list[Path], jobs: int | None, worth: int, pools: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    context = multiprocessing.get_context
+
+    def noted(method: str) -> Any:
+        started.append(method)
+        return context(method)
+
+    monkeypatch.setattr(multiprocessing, "get_context", noted)
+    monkeypatch.setattr(verification, "WORTH_A_PROCESS", worth)
+    monkeypatch.setattr(verification, "processes_for", lambda files: 2 if worth == 1 else 1)
+    judged = list(verify_files([str(path) for path in names], OPTIONS, jobs=jobs))
+    assert len(judged) == len(names)
+    assert len(started) == pools
 
 
 def test_no_files_give_no_verdicts_and_leaving_early_ends_the_processes(many: list[str]) -> None:
@@ -136,6 +166,10 @@ def test_a_second_process_is_started_only_where_there_is_much_to_do(
         sparse.truncate(verification.WORTH_A_PROCESS)
     assert processes_for([str(LEASED), "nowhere", "nul\x00byte", "-"]) == 1
     assert processes_for([str(LEASED), str(large)]) == 3
+    assert processes_for([str(large)]) == 3
+    os.truncate(large, verification.WORTH_A_PROCESS - 1)
+    assert processes_for([str(large)]) == 1
+    assert processes_for([str(large), str(LEASED)]) == 3
     assert processes_for([]) == 1
 
 
