@@ -13,6 +13,7 @@ from server_cli import command, document
 EXAMPLES = Path(__file__).parents[2] / "examples" / "orders" / "bundles"
 COMPLETED = str(EXAMPLES / "completed-order-1001.json")
 TOKENS = {"admin": "tok-admin", "operator": "tok-operator", "worker": "tok-worker"}
+WORKER = ("--worker-id", "w-1", "--task-queue", "orders", "--runtime", "php")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -34,7 +35,7 @@ def test_the_first_steps_of_a_cutover(url: str, capsys: Capture) -> None:
     assert document(capsys, "namespace", "ensure", "Production")[0] == 0
     code, checked = document(capsys, "cluster", "check")
     assert (code, [row["id"] for row in checked["requirements"] if row["fit"] == "failed"]) == (0, [])
-    code, _, err = command(capsys, "worker", "register", "w-1", "--task-queue", "orders", "--runtime", "php")
+    code, _, err = command(capsys, "worker", "register", *WORKER)
     assert code == 0, err
     code, listed = document(capsys, "worker", "list")
     assert [worker["worker_id"] for worker in listed["workers"]] == ["w-1"]
@@ -47,7 +48,7 @@ def test_a_bundle_is_tried_imported_and_recognised(url: str, capsys: Capture) ->
     code, imported = document(capsys, "history-import", COMPLETED, "--namespace", "production")
     assert code == 0, imported
     code, shown = document(capsys, "workflow", "show", "order-1001")
-    assert (code, shown["workflow"]["status"]) == (0, "completed")
+    assert (code, shown["run"]["status"]) == (0, "completed")
     code, again = document(capsys, "history-import", COMPLETED, "--namespace", "production")
     assert code == 0, again
 
