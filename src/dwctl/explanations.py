@@ -11,6 +11,7 @@ from dwctl.bundle.rules import RULES
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
 from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
+from dwctl.transfer.reasons import IMPORT_REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,11 @@ def all_explanations() -> list[Explanation]:
 
 def _rules() -> Iterator[Explanation]:
     for rule in RULES.values():
-        yield Explanation(
-            rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix
-        )
+        yield Explanation(rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix)
 
 
 def _reasons() -> Iterator[Explanation]:
-    for rows, origin in ((SERVER_REASONS, "server"), (OWN_REASONS, "dwctl")):
+    for rows, origin in ((SERVER_REASONS, "server"), (OWN_REASONS, "dwctl"), (IMPORT_REASONS, "dwctl")):
         for row in rows:
             statuses = " or ".join(str(status) for status in row.statuses)
             kind = f"reason, {statuses}, exit code {int(row.exit_code)}" if statuses else "reason"

@@ -293,7 +293,7 @@ def speaking(answer: bytes) -> Iterator[str]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", 3),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 6),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 3),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"version\":\"1\"}", 0),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"version":"1"}', 0),
     ],
 )
 def test_what_no_server_should_say(answer: bytes, code: int) -> None:

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transfer": {"errors", "settings", "bundle", "server", "embedded", "transfer"},
     "checklist": {"errors", "settings", "bundle", "server", "embedded", "checklist"},
     "rehearsal": {"errors", "bundle", "rehearsal"},
-    "explanations": {"errors", "bundle", "server", "embedded", "checklist"},
+    "explanations": {"errors", "bundle", "server", "embedded", "transfer", "checklist"},
     "render": {"errors", "settings", "bundle", "server", "embedded", "transfer", "checklist", "explanations", "render"},
 }
 """Layer → the layers it may import. `cli`, on top, may import all of them; nothing may import `cli`.

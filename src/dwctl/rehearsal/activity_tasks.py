@@ -35,9 +35,7 @@ def complete(request: Request) -> Response:
     fields.done()
     result = body_of(request).get("result")
     with state.database.write() as connection:
-        task, execution, run = held_activity_task(
-            connection, namespace_of(request), task_id, owner, attempt_id, now
-        )
+        task, execution, run = held_activity_task(connection, namespace_of(request), task_id, owner, attempt_id, now)
         codec = codec_of(result, execution["payload_codec"])
         next_task = record_result(connection, run, task, execution, blob_of(result), codec, now)
         queues = changed_runs(connection, {run["id"]}, now)
@@ -71,9 +69,7 @@ def fail(request: Request) -> Response:
     failure = failure_of(fields)
     fields.done()
     with state.database.write() as connection:
-        task, execution, run = held_activity_task(
-            connection, namespace_of(request), task_id, owner, attempt_id, now
-        )
+        task, execution, run = held_activity_task(connection, namespace_of(request), task_id, owner, attempt_id, now)
         backoff = backoff_of(execution, failure)
         if backoff is None:
             next_task = record_failure(connection, run, task, execution, failure, now)
@@ -121,9 +117,7 @@ def heartbeat(request: Request) -> Response:
     return answer(request, document)
 
 
-def _renew(
-    connection: Connection, run: Row, task: Row, execution: Row, details: object, now: datetime
-) -> Row:
+def _renew(connection: Connection, run: Row, task: Row, execution: Row, details: object, now: datetime) -> Row:
     moment, expires = stored(now), stored(now + LEASE)
     renew_lease(connection, task["id"], now)
     connection.execute(

@@ -51,9 +51,7 @@ def search_attribute_rows(attributes: JsonValue, context: ImportContext, sequenc
         if value is not None:
             kind, stored_value = typed(key, value)
             values = dict.fromkeys(VALUE_COLUMNS.values())
-            rows.append(
-                _entry(key, context, sequence) | {"type": kind} | values | {VALUE_COLUMNS[kind]: stored_value}
-            )
+            rows.append(_entry(key, context, sequence) | {"type": kind} | values | {VALUE_COLUMNS[kind]: stored_value})
     return rows
 
 

@@ -106,9 +106,7 @@ def _first_of_chain(connection: Connection, run_id: str) -> str:
         run_id = link["parent_workflow_run_id"]
 
 
-def _inform_parent(
-    connection: Connection, link: Row, child: Row, now: datetime, failure: Mapping[str, Any]
-) -> str:
+def _inform_parent(connection: Connection, link: Row, child: Row, now: datetime, failure: Mapping[str, Any]) -> str:
     event_type = _CHILD_EVENTS[child["status"]]
     payload: Json = {
         **child_keys(link, child),

@@ -56,9 +56,7 @@ def retention_pass(connection: Connection, namespace: str, now: datetime, limit:
     return {"processed": len(expired), "pruned": len(expired), "skipped": 0, "failed": 0, "results": results}
 
 
-def expired_run_ids(
-    connection: Connection, namespace: str, now: datetime, limit: int = SCAN_LIMIT
-) -> list[str]:
+def expired_run_ids(connection: Connection, namespace: str, now: datetime, limit: int = SCAN_LIMIT) -> list[str]:
     """The closed runs of a namespace that are older than its retention, not archived and not pruned yet."""
     cutoff = now - timedelta(days=_retention_days(connection, namespace))
     rows = connection.execute(

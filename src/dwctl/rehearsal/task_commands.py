@@ -141,9 +141,7 @@ def _open_signal_wait(turn: Turn, command: TaskCommand) -> None:
     _open_wait(turn, command, "SignalWaitOpened", "signal_timeout", turn.step(), wait)
 
 
-def _open_wait(
-    turn: Turn, command: TaskCommand, event_type: str, timer_kind: str, sequence: int, wait: Json
-) -> None:
+def _open_wait(turn: Turn, command: TaskCommand, event_type: str, timer_kind: str, sequence: int, wait: Json) -> None:
     """The wait's event; with a timeout, also the timer that ends it, at the same sequence."""
     timeout, group = command.get("timeout_seconds"), group_of(command)
     limit = {} if timeout is None else {"timeout_seconds": timeout}

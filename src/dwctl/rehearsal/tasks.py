@@ -216,5 +216,3 @@ def cancel_open_tasks(connection: Connection, run_id: str, now: datetime, *, but
     ).fetchall():
         if task["id"] not in kept:
             close_task(connection, task["id"], "cancelled", now)
-
-

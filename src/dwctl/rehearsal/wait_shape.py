@@ -41,9 +41,7 @@ def task_facts(task: Columns | None, *, is_open: bool) -> Wait:
 def task_with(view: RunView, key: str, value: str, kind: str | None = None) -> Columns | None:
     """The last task whose payload names something."""
     found = [
-        task
-        for task in view.tasks
-        if task["payload"].get(key) == value and (kind is None or task["task_type"] == kind)
+        task for task in view.tasks if task["payload"].get(key) == value and (kind is None or task["task_type"] == kind)
     ]
     return found[-1] if found else None
 

@@ -26,6 +26,7 @@ _CHILD_ENDS = {
 }
 _OPEN_ACTIVITIES = frozenset({"pending", "running"})
 
+
 def waits_of(view: RunView) -> list[Wait]:
     """Every wait of a run: the open ones first, then by their step in the workflow."""
     waits = [

@@ -184,4 +184,3 @@ def history(request: Request) -> Response:
 def page_size(fields: Fields) -> int:
     """How many events a worker wants with a claim, or on a page."""
     return fields.integer("history_page_size", least=1, most=LARGEST_PAGE) or DEFAULT_PAGE
-

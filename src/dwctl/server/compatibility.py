@@ -133,8 +133,8 @@ def _import(info: ClusterInfo, needs: tuple[Need, ...]) -> Requirement:
     return Requirement(
         "embedded_v2_import",
         Fit.OK if info.imports_embedded_v2 else missing,
-        "offered",
-        "offered" if info.imports_embedded_v2 else "not offered",
+        "an importer for embedded bundles",
+        "one" if info.imports_embedded_v2 else "none",
         "Upgrade the server to one whose workflow library imports embedded bundles (May 2026 or later).",
     )
 

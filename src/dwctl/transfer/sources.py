@@ -25,8 +25,8 @@ def find_bundles(names: Sequence[str]) -> list[str]:
     """The bundle files that these names stand for, in order, each once.
 
     A folder stands for every `*.json` below it (links to folders are not followed), a pattern for what it
-    matches. A name that is not there is kept, so that reading it says so. Raises `RequestNotPossible` for a folder or a pattern without a bundle:
-    nothing to check is not a pass.
+    matches. A name that is not there is kept, so that reading it says so. Raises `RequestNotPossible` for a
+    folder or a pattern without a bundle: nothing to check is not a pass.
     """
     files: dict[str, None] = {}
     for name in names:

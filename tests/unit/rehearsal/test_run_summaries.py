@@ -113,9 +113,7 @@ def test_a_condition_is_waited_for_until_it_is_satisfied() -> None:
     opened = '{"condition_wait_id":"WAIT-1","condition_key":"paid","sequence":1}'
     waiting = _summary(events=[("ConditionWaitOpened", opened)])
     assert (waiting["wait_kind"], waiting["liveness_state"]) == ("condition", "waiting_for_condition")
-    satisfied = _summary(
-        events=[("ConditionWaitOpened", opened), ("ConditionWaitSatisfied", opened)], tasks=({},)
-    )
+    satisfied = _summary(events=[("ConditionWaitOpened", opened), ("ConditionWaitSatisfied", opened)], tasks=({},))
     assert satisfied["wait_kind"] == "workflow-task"
 
 

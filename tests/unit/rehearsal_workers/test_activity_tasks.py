@@ -60,8 +60,12 @@ def test_a_result_goes_into_the_history_and_the_run_goes_on(server: InProcess, t
     document = server.complete_activity(task, {"reservation": 1})
     following = server.poll()
     assert document == {
-        "task_id": task["task_id"], "activity_attempt_id": task["activity_attempt_id"], "outcome": "completed",
-        "recorded": True, "reason": None, "next_task_id": following["task_id"],
+        "task_id": task["task_id"],
+        "activity_attempt_id": task["activity_attempt_id"],
+        "outcome": "completed",
+        "recorded": True,
+        "reason": None,
+        "next_task_id": following["task_id"],
     }
     assert following["workflow_wait_kind"] == "activity"
     assert following["open_wait_id"] == f"activity:{task['activity_execution_id']}"

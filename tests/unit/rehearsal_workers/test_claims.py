@@ -123,8 +123,13 @@ def test_a_heartbeat_keeps_the_lease(server: InProcess) -> None:
     server.clock.turn(minutes=4)
     beat = server.worker(f"workflow-tasks/{task['task_id']}/heartbeat", authority(task))
     assert beat == {
-        "task_id": task["task_id"], "workflow_task_attempt": 1, "lease_owner": "w", "renewed": True,
-        "lease_expires_at": "2026-11-22T22:39:00.000000Z", "run_status": "pending", "task_status": "leased",
+        "task_id": task["task_id"],
+        "workflow_task_attempt": 1,
+        "lease_owner": "w",
+        "renewed": True,
+        "lease_expires_at": "2026-11-22T22:39:00.000000Z",
+        "run_status": "pending",
+        "task_status": "leased",
         "reason": None,
     }
     server.clock.turn(minutes=4)

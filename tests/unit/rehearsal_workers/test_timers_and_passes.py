@@ -194,7 +194,11 @@ def test_an_old_run_loses_all_but_its_row() -> None:
     assert server.get("workflows/order-0")["status"] == "completed"
     assert server.get("workflows")["workflows"] == []
     assert server.post("system/retention/pass", {}) == {
-        "processed": 0, "pruned": 0, "skipped": 0, "failed": 0, "results": [],
+        "processed": 0,
+        "pruned": 0,
+        "skipped": 0,
+        "failed": 0,
+        "results": [],
     }
 
 

@@ -31,8 +31,14 @@ def types(server: InProcess, task: dict[str, Any]) -> list[str]:
 
 def test_a_completed_run_is_closed_with_its_output(server: InProcess, task: dict[str, Any]) -> None:
     assert server.complete(task, DONE) == {
-        "task_id": task["task_id"], "workflow_task_attempt": 1, "outcome": "completed", "recorded": True,
-        "run_id": task["run_id"], "run_status": "completed", "created_task_ids": [], "reason": None,
+        "task_id": task["task_id"],
+        "workflow_task_attempt": 1,
+        "outcome": "completed",
+        "recorded": True,
+        "run_id": task["run_id"],
+        "run_status": "completed",
+        "created_task_ids": [],
+        "reason": None,
     }
     described = server.get("workflows/order-1")
     assert (described["status"], described["closed_reason"], described["output"]) == ("completed", "completed", "done")
@@ -67,11 +73,18 @@ def test_a_task_of_a_closed_run_is_refused_with_what_became_of_it(server: InProc
     document = server.complete(task, DONE, status=409)
     del document["error"]
     assert document == {
-        "task_id": task["task_id"], "workflow_task_attempt": 1, "reason": "run_closed",
-        "stop_reason": "run_completed", "cancel_requested": False, "can_continue": False,
-        "run_status": "completed", "run_closed_reason": "completed",
-        "run_closed_at": "2026-11-22T22:30:00.000000Z", "task_status": "completed",
-        "lease_owner": "w", "lease_expires_at": None,
+        "task_id": task["task_id"],
+        "workflow_task_attempt": 1,
+        "reason": "run_closed",
+        "stop_reason": "run_completed",
+        "cancel_requested": False,
+        "can_continue": False,
+        "run_status": "completed",
+        "run_closed_reason": "completed",
+        "run_closed_at": "2026-11-22T22:30:00.000000Z",
+        "task_status": "completed",
+        "lease_owner": "w",
+        "lease_expires_at": None,
     }
 
 

@@ -128,7 +128,10 @@ def test_as_many_bundles_as_the_table_holds_are_all_shown() -> None:
     ("tally", "line"),
     [
         (Tally(ok=1), "1 bundle: 1 ok. YES: each can be imported on its own, as far as can be known offline."),
-        (Tally(warning=2), "2 bundles: 2 with warnings. YES: each can be imported on its own, as far as can be known offline."),
+        (
+            Tally(warning=2),
+            "2 bundles: 2 with warnings. YES: each can be imported on its own, as far as can be known offline.",
+        ),
         (Tally(ok=1, missing=1), "2 bundles: 1 ok, 1 not read. NO: not all can be imported."),
         (Tally(ok=1, unreadable=1), "2 bundles: 1 ok, 1 not a bundle. NO: not all can be imported."),
         (Tally(refused=1_000), "1,000 bundles: 1,000 refused. NO: not all can be imported."),

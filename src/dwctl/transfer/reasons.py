@@ -1,0 +1,43 @@
+"""The reasons of our own for an import that has no verdict: what each means, and what to do.
+
+A refusal is a rule, with a row in the tables of `bundle`; these are the cases where there is no answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dwctl.errors import ExitCode
+from dwctl.server.reasons import Reason
+
+_N, _S, _T, _U = ExitCode.NETWORK, ExitCode.SERVER, ExitCode.TIMEOUT, ExitCode.USAGE
+_SAFE = "Run the same command again: it asks before it imports."
+
+IMPORT_REASONS: Final[tuple[Reason, ...]] = (
+    Reason("rewritten_in_transit", (), _N, "the bundle's checksum holds here and not on the server",
+           "something on the way changes JSON bodies: a transport failure, and no verdict on the bundle",
+           "Import it with --via artisan, or find the proxy that rewrites."),
+    Reason("database_busy", (), _S, "the server's database was busy at every attempt, and nothing was imported",
+           "a lock or a deadlock looks like a refusal, but the same import succeeds later", _SAFE, True),
+    Reason("dry_run_imported", (), _S, "a dry run was carried out as an import",
+           "something on the way drops the query of some requests", "Find what stands in between before you go on."),
+    Reason("import_not_carried_out", (), _S, "an import was answered with a dry run",
+           "something on the way answers in the server's place, or adds to the query", "Try --via artisan."),
+    Reason("import_unsettled", (), _S, "an attempt to import had no answer, and asking after it told nothing",
+           "whether the run is on the server is unknown until it is asked", _SAFE),
+    Reason("key_not_sendable", (), _U, "the signing key would not arrive as it is",
+           "the server trims strings of a JSON body, and JSON carries only UTF-8",
+           "Leave --send-signing-key out: the signature is verified here, and by the server's own key."),
+    Reason("php_not_started", (), _U, "the command that runs PHP on the server cannot be started here",
+           "server.php names a command that is missing or may not be run", "Set server.php in cutover.toml."),
+    Reason("php_not_reached", (), _N, "the server's PHP was not reached",
+           "docker, kubectl or ssh failed before PHP ran", "Try the words of server.php followed by -v in a shell."),
+    Reason("artisan_timeout", (), _T, "artisan did not end in time",
+           "the import may have been carried out all the same", _SAFE),
+    Reason("artisan_missing", (), _S, "there is no artisan at server.path",
+           "the path is that inside the container or on the remote host", "Set server.path in cutover.toml."),
+    Reason("artisan_without_report", (), _S, "artisan printed no import report",
+           "it failed before the import, or the library has no such command",
+           "Run workflow:v2:history-import by hand on the server; it may print business data."),
+)  # fmt: skip
+"""In the order in which an import meets them."""
