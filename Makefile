@@ -16,8 +16,9 @@ ARGS   ?=
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-rehearse: $(READY) ## Judge the bundles of examples/orders as a cutover would, and check the answer
+rehearse: $(READY) ## Play a cutover of examples/orders: judge its bundles, then the whole guide on a local server
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/orders/rehearse.sh
+	@$(BIN)/dwctl rehearse
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)

@@ -25,16 +25,7 @@ from dwctl.errors import ExitCode, RequestNotPossible
 EXAMPLES = Path(__file__).parents[2] / "examples" / "orders" / "bundles"
 CONTROL = {"X-Durable-Workflow-Control-Plane-Version": "2", "Accept": "application/json"}
 
-PROGRAM = """
-import sys
-from dwctl.cli import rehearsal
-from dwctl.cli.app import app
-if not any(group.name == "rehearsal" for group in app.registered_groups):
-    app.add_typer(rehearsal.app, name="rehearsal")
-from dwctl.cli.main import run
-sys.exit(run(sys.argv[1:]))
-"""
-COMMAND = (sys.executable, "-c", PROGRAM, "rehearsal", "serve")
+COMMAND = (sys.executable, "-m", "dwctl", "rehearsal", "serve")
 
 
 @contextmanager

@@ -73,13 +73,13 @@ def test_a_start_that_is_wrong_names_the_field(server: InProcess, body: dict[str
     assert server.get("workflows")["workflows"] == []
 
 
-def test_an_integer_beyond_64_bits_is_refused_and_nothing_is_stored(server: InProcess) -> None:
+def test_a_search_attribute_that_is_an_object_is_refused_and_nothing_is_stored(server: InProcess) -> None:
     answer = server.post("workflows", {"workflow_type": "t", "search_attributes": {"a": {"b": 1}}}, status=422)
     assert answer["reason"] == "validation_failed"
     assert server.rows("SELECT * FROM workflow_instances") == []
 
 
-def test_a_duplicate_start_moves_the_history_and_a_new_one_wakes_nobody_twice(server: InProcess) -> None:
+def test_a_duplicate_start_is_in_the_history_and_makes_no_task(server: InProcess) -> None:
     run_id = server.start()["run_id"]
     server.post("workflows", {"workflow_id": "order-1", "workflow_type": "t"}, status=409)
     assert [event["event_type"] for event in server.events("order-1", run_id)][-1] == "StartRejected"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dwctl import __version__
-from dwctl.cli import bundle, explain, history_import, rehearsal, schema, server_commands
+from dwctl.cli import bundle, explain, history_import, rehearsal, rehearse, schema, server_commands
 
 app = typer.Typer(
     name="dwctl",
@@ -40,3 +40,4 @@ app.command("explain")(explain.explain)
 app.add_typer(schema.app, name="schema")
 server_commands.register(app)
 app.add_typer(rehearsal.app, name="rehearsal")
+app.command("rehearse")(rehearse.rehearse)

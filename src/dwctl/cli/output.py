@@ -47,7 +47,7 @@ current = Invocation()
 _COMMAND_WORDS = frozenset(
     """
     bundle verify show decode diff canonical repair history-import explain schema list health cluster info check
-    namespace create ensure worker register task-queue workflow doctor rehearsal serve
+    namespace create ensure worker register task-queue workflow doctor rehearsal serve rehearse
     """.split()
 )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -12,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from dwctl.errors import DwctlError
 from dwctl.rehearsal import worker_plane
 from dwctl.rehearsal.answers import CONTROL_HEADER, CONTROL_VERSION, raw_answer, to_json
 from dwctl.rehearsal.auth import WORKER, check_settings
@@ -49,11 +53,38 @@ def create_app(
     check_settings(settings.auth, settings.tokens)
     state = Rehearsal(Database(database), now, profile_named(profile), settings, Wakeups(), faults or FaultBox())
     ensure_namespace(state, DEFAULT_NAMESPACE, "Default namespace")
-    app = Starlette(routes=[*control_routes(), *_worker_routes()], exception_handlers={404: _no_route, 405: _no_method})
+    app = Starlette(
+        routes=[*control_routes(), *_worker_routes()],
+        exception_handlers={404: _no_route, 405: _no_method},
+        lifespan=_own_queue,
+    )
     app.router.redirect_slashes = False
     app.state.rehearsal = state
     app.add_middleware(FaultGate, state=state)
     return app
+
+
+_QUEUE_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def _own_queue(app: Starlette) -> AsyncIterator[None]:
+    """While the server runs, it is its own queue worker: due timers fire and lost leases return without a poll."""
+
+    async def work() -> None:
+        while True:
+            await asyncio.sleep(_QUEUE_SECONDS)
+            # A database that a fault has locked is tried again at the next turn, like any other work.
+            with suppress(sqlite3.Error, DwctlError):
+                worker_plane.run_server_queue(app.state.rehearsal)
+
+    task = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _worker_routes() -> list[BaseRoute]:

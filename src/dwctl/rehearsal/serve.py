@@ -97,7 +97,7 @@ def serve(
                 None if seed is None else plant(state, seed),
             )
             config = uvicorn.Config(
-                app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE, ws="none"
+                app, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE, ws="none"
             )
             _Server(config, lambda: on_ready(serving)).run(sockets=[listener])
 

@@ -106,10 +106,7 @@ def _read(request: Request) -> Order:
 def _blob(envelope: dict[str, Any] | None, given: list[Any] | dict[str, Any] | None) -> str:
     """The arguments as a blob; a blob that does not decode is the server's crash (recording 433)."""
     if envelope is None:
-        try:
-            return encode_value(list(given.values()) if isinstance(given, dict) else given or [])
-        except ValueError as error:
-            raise Refusal(422, {"message": str(error), "reason": "validation_failed"}) from error
+        return encode_value(list(given.values()) if isinstance(given, dict) else given or [])
     blob = envelope["blob"]
     if not isinstance(blob, str) or decode_blob(blob).fault is not None:
         raise LookupError("the payload of the start does not decode")

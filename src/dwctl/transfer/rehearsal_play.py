@@ -14,7 +14,7 @@ from typing import Protocol
 from dwctl.bundle.canonical import decode
 from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.view import BundleView
-from dwctl.errors import DwctlError, ExitCode, Interrupted
+from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, Interrupted
 from dwctl.server.transport import Server
 from dwctl.transfer.outcomes import ImportResult
 from dwctl.transfer.rehearsal_set import BundleSet
@@ -95,6 +95,7 @@ class Play:
     sleep: Callable[[float], None] = time.sleep
     patience: float = PATIENCE
     url: str = ""
+    queues: list[str] = field(default_factory=list)
     imported: list[ImportResult] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     _server: Server | None = None
@@ -119,15 +120,11 @@ class Play:
         until = self.clock() + self.patience
         while not found():
             if (problem := self.stage.worker_problem()) is not None:
-                raise Disappointed(problem)
+                raise AnswerIsNo(problem)
             if self.clock() >= until:
                 return False
             self.sleep(0.1)
         return True
-
-
-class Disappointed(DwctlError):
-    """A step of the play did not end as the guide says."""
 
 
 class NothingToDo(Exception):
@@ -159,8 +156,10 @@ def perform(play: Play, steps: Sequence[Step], on_step: Callable[[StepResult], N
 
 
 def _played(play: Play, step: Step) -> StepResult:
-    begun, error = play.clock(), None
-    state, told = StepState.OK, ()  # type: tuple[StepState, tuple[str, ...]]
+    begun = play.clock()
+    error: DwctlError | None = None
+    state = StepState.OK
+    told: tuple[str, ...] = ()
     try:
         told = tuple(step.play(play))
     except NothingToDo as nothing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,12 @@ class BundleSet:
         """The file as `rehearsal.toml` names it."""
         return Path(os.path.relpath(file, self.root)).as_posix()
 
-    def surprises(self, refused: Mapping[str, Iterable[str]]) -> list[str]:
+    def surprises(self, refused: Mapping[str, Sequence[str]]) -> list[str]:
         """Sentences on every refusal that was not expected, and every expected one that did not come."""
         found = [
             f"{name} was refused ({', '.join(rules)}), and {_wanted(self.expected.get(name))}"
             for name, rules in refused.items()
-            if self.expected.get(name) not in rules
+            if self.expected.get(name) not in {*rules}
         ]
         missing = [name for name in self.expected if name not in refused]
         return found + [f"{name} was not refused, and {self.expected[name]} was expected" for name in missing]
@@ -48,8 +48,10 @@ def _wanted(rule: str | None) -> str:
 def read_set(folder: Path) -> BundleSet:
     """The bundles below `bundles/` of a folder, or below the folder itself where it has none.
 
-    Raises RequestNotPossible where there is no bundle, or for a `rehearsal.toml` that makes no sense.
+    Raises RequestNotPossible where there is no folder or no bundle, or for a `rehearsal.toml` that makes no sense.
     """
+    if not folder.is_dir():
+        raise UnreadableInput("this is no folder", where=str(folder), next_step="Name the folder of the bundles.")
     root = folder / "bundles" if (folder / "bundles").is_dir() else folder
     return BundleSet(str(folder), str(root), tuple(find_bundles([str(root)])), _expected(folder / PLAN))
 

@@ -5,34 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dwctl.bundle import vocabulary
+from dwctl.bundle.canonical import JsonValue, decode
 from dwctl.bundle.loose import string
-from dwctl.bundle.verify import VerifyOptions
+from dwctl.bundle.verify import Outcome, VerifyOptions
 from dwctl.bundle.view import BundleView
+from dwctl.errors import AnswerIsNo
 from dwctl.server.compatibility import Need, require
 from dwctl.server.endpoints import cluster_info, ensure_namespace, list_workers
 from dwctl.server.health import check_health
 from dwctl.server.results import EnsureOutcome, Run, Worker
-from dwctl.server.workflows import archive, describe, start
+from dwctl.server.workflows import archive, describe, list_page, start
 from dwctl.transfer.carrier import HttpCarrier, TargetFacts
 from dwctl.transfer.dry_run import dry_run_offline
 from dwctl.transfer.importing import ImportOptions, import_files
 from dwctl.transfer.outcomes import ImportResult, ImportState
 from dwctl.transfer.proof import ProofState
-from dwctl.transfer.rehearsal_play import Disappointed, NothingToDo, Play, Step
+from dwctl.transfer.rehearsal_play import NothingToDo, Play, Step
 from dwctl.transfer.rehearsal_set import refusals
+from dwctl.transfer.sources import read_bundle
 
 RETENTION_DAYS = 365
 """The longest that the server keeps closed runs: those of an old export must not be pruned in the play."""
-SHADOW = "rehearsal-shadow"
 SHADOW_TYPE = "orders.process"
 _SHADOW_INPUT = ("shadow-1", [{"sku": "A/1", "qty": 1}], 12.5)
+_ONCE = "A server takes a run once, whatever the namespace: rehearse on one that has never had these bundles."
 _FOR_A_WORKER = frozenset({"workflow", "activity"})
 
 
 def _server(play: Play) -> Sequence[str]:
     report = check_health(play.server, wait=10, clock=play.clock, sleep=play.sleep)
     if not report.is_ready:
-        raise report.ready_error or Disappointed("the server answers, and is not ready")
+        raise report.ready_error or AnswerIsNo("the server answers, and is not ready")
     info = cluster_info(play.server)
     require(info, Need.IMPORT)
     return (f"{play.url} is ready: version {info.version}, worker protocol {info.worker_protocol_version}",)
@@ -43,20 +46,23 @@ def _namespace(play: Play) -> Sequence[str]:
         play.server, play.namespace, description="dwctl rehearse", retention_days=RETENTION_DAYS
     )
     if outcome is not EnsureOutcome.CREATED:
-        raise Disappointed(f"the namespace {play.namespace} was there already", next_step="Run the same command again.")
+        raise AnswerIsNo(f"the namespace {play.namespace} was there already", next_step="Run the same command again.")
     return (f"created {namespace.name}, which keeps closed runs for {namespace.retention_days} days",)
 
 
 def _workers(play: Play) -> Sequence[str]:
-    return [_worker(play, queue) for queue in _queues(play)]
+    play.queues = _queues(play)
+    return [_worker(play, queue) for queue in play.queues]
 
 
 def _queues(play: Play) -> list[str]:
     """The queues on which bundles have a task that is ready for a worker; `default` where there is none."""
     found: dict[str, None] = {}
     for one in dry_run_offline(play.bundles.files, VerifyOptions(), jobs=1):
-        if one.verdict is not None and one.verdict.run is not None and one.verdict.run.queue is not None:
-            found.setdefault(one.verdict.run.queue)
+        if one.outcome in {Outcome.OK, Outcome.WARNING} and one.verdict is not None and one.verdict.run is not None:
+            bundle = BundleView(decode(read_bundle(one.file)).value)
+            tasks = _ready_tasks(bundle)
+            found.update({string(task.get("queue")) or one.verdict.run.queue or "default": None for task in tasks})
     return list(found) or ["default"]
 
 
@@ -69,18 +75,23 @@ def _worker(play: Play, queue: str) -> str:
         return bool(seen)
 
     if not play.waiting_for(registered):
-        raise Disappointed(f"the worker of queue {queue} did not register within {play.patience:.0f} s")
+        raise AnswerIsNo(f"the worker of queue {queue} did not register within {play.patience:.0f} s")
     (worker,) = seen
     return f"{worker_id} polls queue {queue}: {', '.join(worker.workflow_types) or 'all types'}"
 
 
+def _shadow_id(play: Play) -> str:
+    """An id that no other rehearsal has: workflow ids are unique on a server, across namespaces."""
+    return f"{play.namespace}-shadow"
+
+
 def _shadow(play: Play) -> Sequence[str]:
-    queue = _queues(play)[0]
+    queue, shadow = play.queues[0], _shadow_id(play)
     started = start(
-        play.server, workflow_id=SHADOW, workflow_type=SHADOW_TYPE, task_queue=queue, arguments=_SHADOW_INPUT
+        play.server, workflow_id=shadow, workflow_type=SHADOW_TYPE, task_queue=queue, arguments=_SHADOW_INPUT
     )
-    run = _completed(play, SHADOW, started.run_id)
-    return (f"{SHADOW} ({SHADOW_TYPE}) was claimed and completed: run {run.row.run_id}",)
+    run = _completed(play, shadow, started.run_id)
+    return (f"{shadow} ({SHADOW_TYPE}) was claimed and completed: run {run.row.run_id}",)
 
 
 def _completed(play: Play, workflow_id: str, run_id: str) -> Run:
@@ -94,12 +105,12 @@ def _completed(play: Play, workflow_id: str, run_id: str) -> Run:
     in_time = play.waiting_for(closed)
     (run,) = seen
     if not in_time:
-        raise Disappointed(
+        raise AnswerIsNo(
             f"{workflow_id} ({run.row.workflow_type}) is still {run.row.status} after {play.patience:.0f} s",
             next_step=f"Does a worker on queue {run.row.task_queue} take its type?",
         )
     if run.row.status != "completed":
-        raise Disappointed(f"{workflow_id} ({run.row.workflow_type}) ended as {run.row.status}, not completed")
+        raise AnswerIsNo(f"{workflow_id} ({run.row.workflow_type}) ended as {run.row.status}, not completed")
     return run
 
 
@@ -111,10 +122,10 @@ def _verify(play: Play) -> Sequence[str]:
 def _as_expected(play: Play, refused: dict[str, tuple[str, ...]], what: str) -> list[str]:
     """Sentences on the good and the refused; raises where others are refused than should be."""
     if surprises := play.bundles.surprises(refused):
-        raise Disappointed("; ".join(surprises), reason="other_refusals")
+        raise AnswerIsNo("; ".join(surprises), reason="other_refusals")
     good = len(play.bundles.files) - len(refused)
     if not good:
-        raise Disappointed("no bundle is left to be imported")
+        raise AnswerIsNo("no bundle is left to be imported")
     expected = {name: play.bundles.expected[name] for name in refused}
     play.refused.update(expected)
     return [f"{good} {what}", *(f"refused, as expected: {name} ({rule})" for name, rule in expected.items())]
@@ -122,7 +133,12 @@ def _as_expected(play: Play, refused: dict[str, tuple[str, ...]], what: str) -> 
 
 def _dry_run(play: Play) -> Sequence[str]:
     results = _import(play, dry_run=True)
-    return _as_expected(play, _answers(play, results, ImportState.WOULD_IMPORT), "would be imported; nothing was")
+    said = _as_expected(play, _answers(play, results, ImportState.WOULD_IMPORT), "would be imported")
+    shadow = _shadow_id(play)
+    there = {row.workflow_id for row in list_page(play.server).rows}
+    if there != {shadow}:
+        raise AnswerIsNo(f"after the dry run the namespace holds {', '.join(sorted(there))}, not {shadow} alone")
+    return [*said, f"the namespace still holds {shadow} alone"]
 
 
 def _imports(play: Play) -> Sequence[str]:
@@ -148,7 +164,10 @@ def _answers(play: Play, results: Sequence[ImportResult], wanted: ImportState) -
         if one.state is ImportState.REFUSED:
             refused.setdefault(name, ("the server's own reasons",))
         elif one.state is not wanted:
-            raise Disappointed(f"{name} is {one.state.value}, not {wanted.value}")
+            raise AnswerIsNo(
+                f"{name} is {one.state.value}, not {wanted.value}",
+                next_step=_ONCE if one.state is ImportState.ALREADY_IMPORTED else None,
+            )
     return refused
 
 
@@ -159,22 +178,19 @@ def _compare(play: Play) -> Sequence[str]:
             state = "not compared" if one.proof is None else one.proof.state.value
             if one.trouble is not None:
                 raise one.trouble
-            raise Disappointed(f"{play.bundles.name(one.judged.file)} is {state}, not proven")
-    compared = [held for one in done if one.proof is not None for held in one.proof.comparisons]
+            raise AnswerIsNo(f"{play.bundles.name(one.judged.file)} is {state}, not proven")
+    compared = [shown for one in done if one.proof is not None for shown in one.proof.comparisons]
     unseen = sorted({one.name for one in compared if one.holds is None})
-    said = [f"{len(done)} runs are on the server as their bundles say: {sum(map(_holds, compared))} comparisons"]
+    held = sum(one.holds is True for one in compared)
+    said = [f"{len(done)} runs are on the server as their bundles say: {held} comparisons"]
     return [*said, f"not shown by this server, so not compared: {', '.join(unseen)}"] if unseen else said
-
-
-def _holds(comparison: object) -> bool:
-    return getattr(comparison, "holds", None) is True
 
 
 def _finish(play: Play) -> Sequence[str]:
     ready, others = list[str](), list[str]()
     for run, bundle in play.runs():
         workflow_id = str(run.instance_id)
-        if _is_ready(bundle):
+        if _ready_tasks(bundle):
             ready.append(workflow_id)
             _completed(play, workflow_id, str(run.run_id))
         elif run.status in vocabulary.OPEN_STATUSES:
@@ -186,9 +202,10 @@ def _finish(play: Play) -> Sequence[str]:
     return [*said, f"left open, with nothing for a worker yet: {', '.join(others)}"] if others else said
 
 
-def _is_ready(bundle: BundleView) -> bool:
+def _ready_tasks(bundle: BundleView) -> list[dict[str, JsonValue]]:
+    """The tasks that a worker can claim at once."""
     tasks = [task for _, task in bundle.tasks if string(task.get("status")) == "ready"]
-    return any(string(task.get("type")) in _FOR_A_WORKER for task in tasks)
+    return [task for task in tasks if string(task.get("type")) in _FOR_A_WORKER]
 
 
 def _archive(play: Play) -> Sequence[str]:
@@ -203,7 +220,7 @@ def _archive(play: Play) -> Sequence[str]:
             continue
         outcome = archive(play.server, workflow_id, reason="dwctl rehearse")
         if outcome != "archived":
-            raise Disappointed(f"archiving {workflow_id} was answered with {outcome}, not archived")
+            raise AnswerIsNo(f"archiving {workflow_id} was answered with {outcome}, not archived")
         archived.append(workflow_id)
     if not archived:
         raise NothingToDo("no imported run is closed and the current one of its workflow")

@@ -1,0 +1,44 @@
+"""A rehearsal as JSON: `schemas/rehearse.schema.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dwctl.transfer.rehearsal_play import PlayResult, StepResult
+
+
+def play_document(result: PlayResult) -> dict[str, Any]:
+    """The whole play."""
+    return {
+        "schema": "dwctl.rehearse",
+        "schema_version": 1,
+        "server": result.server or None,
+        "namespace": result.namespace,
+        "folder": result.folder,
+        "passed": result.passed,
+        "exit_code": int(result.exit_code),
+        "seconds": round(result.seconds, 3),
+        "refused": dict(result.refused),
+        "steps": [step_item(step) for step in result.steps],
+    }
+
+
+def step_item(step: StepResult) -> dict[str, Any]:
+    """One step."""
+    error = step.error
+    return {
+        "id": step.id,
+        "title": step.title,
+        "state": step.state.value,
+        "seconds": round(step.seconds, 3),
+        "told": list(step.told),
+        "error": None
+        if error is None
+        else {
+            "message": error.message,
+            "exit_code": int(error.exit_code),
+            "where": error.where,
+            "reason": error.reason,
+            "next_step": error.next_step,
+        },
+    }
