@@ -1,4 +1,4 @@
-"""The reasons of our own for an import that has no verdict: what each means, and what to do.
+"""The reasons of our own for an import or a rehearsal that has no verdict: what each means, and what to do.
 
 A refusal is a rule, with a row in the tables of `bundle`; these are the cases where there is no answer.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from dwctl.errors import ExitCode
 from dwctl.server.reasons import Reason
 
-_N, _S, _T, _U = ExitCode.NETWORK, ExitCode.SERVER, ExitCode.TIMEOUT, ExitCode.USAGE
+_NO, _N, _S, _T, _U = ExitCode.NO, ExitCode.NETWORK, ExitCode.SERVER, ExitCode.TIMEOUT, ExitCode.USAGE
 _SAFE = "Run the same command again: it asks before it imports."
 
 IMPORT_REASONS: Final[tuple[Reason, ...]] = (
@@ -39,5 +39,8 @@ IMPORT_REASONS: Final[tuple[Reason, ...]] = (
     Reason("artisan_without_report", (), _S, "artisan printed no import report",
            "it failed before the import, or the library has no such command",
            "Run workflow:v2:history-import by hand on the server; it may print business data."),
+    Reason("other_refusals", (), _NO, "a rehearsal refused other bundles than rehearsal.toml expects",
+           "the bundles or the rules have changed since the expectation was written",
+           "Look at the refused bundles with `dwctl bundle verify`, then correct rehearsal.toml or the set."),
 )  # fmt: skip
 """In the order in which an import meets them."""
