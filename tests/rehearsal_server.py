@@ -132,8 +132,10 @@ def in_process(profile: str = "measured", **settings: Any) -> InProcess:
 def on_a_socket(profile: str = "measured", **settings: Any) -> Iterator[str]:
     """A server on a free port of the loopback interface, in a thread; yields its URL."""
     app = create_app(profile=profile, settings=Settings(**{"poll_timeout": 1.0, **settings}))
-    listener = socket.socket()
+    # Named as TCP, so that asyncio turns Nagle's delay off; listening at once, so that nobody comes too early.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
