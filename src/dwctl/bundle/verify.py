@@ -125,12 +125,15 @@ class Verdict:
         yield from self.own
 
 
+_AS_THE_REFERENCE = VerifyOptions()
+
+
 def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verdict:
     """Judge one document as the reference would on a clean database, and by dwctl's own rules.
 
     Never raises for what is in the document: what does not decode is the verdict `unreadable`.
     """
-    options = options or VerifyOptions()
+    options = options or _AS_THE_REFERENCE
     try:
         decoded = decode(document)
     except UndecodableDocument as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import os
@@ -174,12 +175,14 @@ def test_a_second_process_is_started_only_where_there_is_much_to_do(
 
 
 def test_an_interrupt_is_left_to_the_parent() -> None:
-    before = signal.getsignal(signal.SIGINT)
+    before, thresholds = signal.getsignal(signal.SIGINT), gc.get_threshold()
     try:
         verification._prepare_worker()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 # --- counting ----------------------------------------------------------------------------------------------
