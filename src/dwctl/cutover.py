@@ -36,6 +36,19 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
         "php": Key((list,), "a list of strings", "the words that start PHP beside the server"),
         "path": Key((str,), "a string", "folder of the server's application, as that PHP sees it"),
     },
+    "embedded": {
+        "artisan": Key((list,), "a list of strings", "the words that start the embedded application's artisan"),
+        "php": Key((list,), "a list of strings", "the words that start PHP beside the embedded application"),
+        "path": Key((str,), "a string", "folder of the embedded application, as that PHP sees it"),
+        "timeout": Key((int, float, str), 'seconds or a duration such as "60s"', "how long one call of it may take"),
+        "database_url": Key((str,), "a string", "URL of the embedded application's database"),
+        "database_url_env": Key((str,), "a string", "name of the variable that holds the database's URL"),
+        "table_prefix": Key((str,), "a string", "what stands before the name of every table"),
+        "statement_timeout": Key((int, float, str), 'seconds or a duration such as "30s"', "how long a query may take"),
+        "database_timezone": Key((str,), "a string", "zone of the embedded application's clock"),
+        "pause": Key((list,), "a list of strings", "the words that pause the embedded workers"),
+        "resume": Key((list,), "a list of strings", "the words that let the embedded workers go on"),
+    },
 }
 """Every table and key that the file may hold."""
 
@@ -106,7 +119,12 @@ def _check_table(path: Path, name: str, table: object) -> None:
         if isinstance(value, list):
             right = right and bool(value) and all(isinstance(word, str) and word for word in value)
         if not right:
-            raise _mistake(path, f"`{key}` must be {known.expected}", f"It is the {known.meaning}.", where=where)
+            raise _mistake(
+                path,
+                f"`{key}` must be {known.expected}",
+                f"It is the {known.meaning.removeprefix('the ')}.",
+                where=where,
+            )
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

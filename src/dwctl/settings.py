@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from dwctl.cutover import FILE_NAME, read_cutover
+from dwctl.embedded_settings import EmbeddedSettings, embedded_settings
 from dwctl.errors import RequestNotPossible
 from dwctl.profiles import Profile, choose_profile, config_path
 from dwctl.proxies import proxy_for
@@ -81,6 +82,7 @@ class Settings:
     php: Setting[tuple[str, ...] | None]
     path: Setting[str | None]
     output: Setting[str | None]
+    embedded: EmbeddedSettings
     profile: Profile | None
     cutover: Path | None
     contradictions: tuple[str, ...] = ()
@@ -97,6 +99,8 @@ class Settings:
                 yield field.name, value
         for role in Role:
             yield f"{role} token", self.token(role)
+        for name, value in self.embedded.rows():
+            yield f"embedded {name}", value
 
 
 def load_settings(flags: Flags, environ: Mapping[str, str], *, folder: Path, windows: bool = False) -> Settings:
@@ -125,6 +129,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str], *, folder: Path, win
         php=_php(find),
         path=_optional(find, None, "", "path"),
         output=_output(profile),
+        embedded=embedded_settings(find),
         profile=profile,
         cutover=cutover.path if cutover else None,
         contradictions=tuple(_contradictions(profile, server, namespace)),

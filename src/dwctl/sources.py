@@ -70,10 +70,10 @@ class Layers:
         value = self._environ.get(name)
         return Setting(value, Source.ENVIRONMENT, name) if value else None
 
-    def file(self, key: str) -> Setting[Any] | None:
-        """What `[server]` of cutover.toml says."""
-        value = self._cutover.get("server", key) if self._cutover else None
-        return None if value is None else Setting(value, Source.CUTOVER, f"{FILE_NAME} [server] {key}")
+    def file(self, key: str, table: str = "server") -> Setting[Any] | None:
+        """What a table of cutover.toml says."""
+        value = self._cutover.get(table, key) if self._cutover else None
+        return None if value is None else Setting(value, Source.CUTOVER, f"{FILE_NAME} [{table}] {key}")
 
     def profile(self, attribute: str) -> Setting[Any] | None:
         """What the chosen profile says."""

@@ -39,11 +39,24 @@ def test_every_known_key_is_read(tmp_path: Path) -> None:
             worker_token_env = "D"
             php = ["docker", "compose", "exec", "-T", "server", "php"]
             path = "/app"
+
+            [embedded]
+            artisan = ["docker", "compose", "exec", "-T", "app", "php", "artisan"]
+            php = ["docker", "compose", "exec", "-T", "app", "php"]
+            path = "/var/www/html"
+            timeout = 90
+            database_url = "sqlite:///app.db"
+            database_url_env = "E"
+            table_prefix = "dw_"
+            statement_timeout = "5s"
+            database_timezone = "Europe/Berlin"
+            pause = ["docker", "compose", "stop", "worker"]
+            resume = ["docker", "compose", "start", "worker"]
             """,
         )
     )
     assert found is not None
-    assert set(found.tables["server"]) == set(KEYS["server"])
+    assert {table: set(found.tables[table]) for table in KEYS} == {table: set(KEYS[table]) for table in KEYS}
     assert found.get("server", "php") == ["docker", "compose", "exec", "-T", "server", "php"]
     assert found.get("server", "tls_verify") is False
 
@@ -74,6 +87,9 @@ def test_an_empty_string_counts_as_not_set(tmp_path: Path) -> None:
         ("[server]\nphp = []\n", "PHP"),
         ("[server]\nphp = [1]\n", "PHP"),
         ('[server]\nphp = [""]\n', "PHP"),
+        ('[embedded]\nartisan = "php artisan"\n', "artisan"),
+        ("[embedded]\npause = []\n", "pause the embedded workers"),
+        ('[embedded]\nartissan = ["php"]\n', "`artisan`"),
         ('[server]\ntoken = "tok-planted"\n', "token_env"),
         ('[server]\nadmin_token = "tok-planted"\n', "admin_token_env"),
         ('[server]\noperator_token = "tok-planted"\n', "operator_token_env"),
