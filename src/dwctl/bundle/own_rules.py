@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dwctl.bundle.findings import Origin, Rule, Severity
 
-_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+_ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 _GUIDE, _TARGET, _SCHEMA = Origin.GUIDE, Origin.TARGET, Origin.SCHEMA
 
 _EXPORT_AGAIN = "Export the run again with the history-export command, and leave the file as it was written."
@@ -131,6 +131,37 @@ OWN_RULES = (
         "An instance id can never be used again; the import would fail with target.write_failed.",
         "Compare both runs; one of them was started in the other runtime under the same id.",
     ),
+    Rule(
+        "target.link_taken", _ERROR, _TARGET,
+        "The run at the other end of a link is on the server already, and with it the link row of both.",
+        "The link is unique on the server: after a clean dry run, the import fails with target.write_failed.",
+        "Add --resolve-links REASON and the partner's bundle: this one then goes without the link, once the partner is "
+        "compared.",
+    ),
+    Rule(
+        "target.refused", _ERROR, _TARGET,
+        "The server refuses the bundle in a dry run, by a rule that dwctl does not know.",
+        "Later servers may have more rules.",
+        "See the rule's name; `dwctl history-import --dry-run` shows the server's whole report.",
+    ),
+    Rule(
+        "target.run_present", _INFO, _TARGET,
+        "The server lists a run of this id already.",
+        "An import of the same export changes nothing; another export of the run is refused.",
+        "Nothing: the import asks, and compares what is there.",
+    ),
+    Rule(
+        "target.namespace_differs", _INFO, _TARGET,
+        "The bundle names another namespace than the one it goes to.",
+        "The namespace of the request decides; that of the bundle is not kept.",
+        "Check --namespace, if this is not what you want.",
+    ),
+    Rule(
+        "target.nobody_serves", _WARNING, _TARGET,
+        "No worker that is alive polls the queue and takes the type that the run needs next.",
+        "The run is imported and visible, but nobody goes on with it: the embedded queue names stay on its tasks.",
+        "Start a worker for this queue and type before the import: `dwctl worker list` shows who is there.",
+    ),
     # -- dwctl's own: what the set of bundles foretells --------------------------------------------------
     Rule(
         "set.same_run_twice", _ERROR, _TARGET,
@@ -148,7 +179,8 @@ OWN_RULES = (
         "set.link_shared", _ERROR, _TARGET,
         "Another bundle of the set has the same link row: a chain member, or a parent and its child.",
         "The link is unique on the server: after a clean dry run, the second import fails with target.write_failed.",
-        "Import one of the two; let the other finish in the embedded application, or keep its export if it is closed.",
+        "Add --resolve-links REASON: the later one then goes without the link, once the earlier one is compared. Or "
+        "leave it in the embedded application.",
     ),
     Rule(
         "set.instance_in_two_namespaces", _ERROR, _TARGET,

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain, combinations
+from itertools import chain, combinations, dropwhile
 
 from dwctl.bundle.canonical import Document, JsonValue, decode, sealed_part, sha256_hex
 from dwctl.bundle.loose import entries, field, string
 from dwctl.bundle.php_encode import php_float
-from dwctl.bundle.splice import Step, remove_key, restore_fractions
+from dwctl.bundle.splice import Step, remove_key, replace_values
 from dwctl.errors import NotRepairable
 
 MOST_HASHED = 512 << 20
@@ -72,12 +72,15 @@ def explain_mismatch(document: Document) -> Restoration | None:
     search = _Search(document, expected)
     variants = list(_removable(document.value))
     # Cheap and likely first: the bound must not be spent on one variant before the others were looked at.
-    for numbers in (_no_groups, _search_attribute_groups, _user_data_groups, _user_data_numbers):
+    for numbers in (_no_groups, _search_attribute_groups, _made_anew, _user_data_groups, _user_data_numbers):
         for removed in variants:
             if numbers is _no_groups and not removed:
                 continue  # the document as it is, whose checksum is known not to match
             sealed = {key: item for key, item in sealed_part(document.value).items() if key not in removed}
-            fractions = search.fractions(sealed, numbers(sealed))
+            groups = numbers(sealed)
+            if numbers is _made_anew and not groups:
+                continue  # nothing that the search attributes alone have not shown
+            fractions = search.fractions(sealed, groups)
             if fractions is not None:
                 return Restoration(
                     _cause(bool(removed), bool(fractions)),
@@ -121,7 +124,7 @@ def repair(document: Document) -> tuple[bytes, Restoration]:
     text = document.raw
     for key in restoration.removed_keys:
         text = remove_key(text, key)
-    text = restore_fractions(text, dict(restoration.fractions))
+    text = replace_values(text, dict(restoration.fractions))
     if sha256_hex(decode(text).sealed_chunks()) != restoration.checksum:
         raise NotRepairable(
             "the repaired text does not have the recorded checksum",
@@ -244,16 +247,28 @@ def _no_groups(sealed: JsonValue) -> list[_Group]:
 
 def _search_attribute_groups(sealed: JsonValue) -> list[_Group]:
     """The whole numbers among the search attributes; the summary repeats those of the run."""
-    return _grouped(
-        [
-            (("workflow", "search_attributes"), field(sealed, "workflow", "search_attributes")),
-            (("summary", "search_attributes"), field(sealed, "summary", "search_attributes")),
-        ]
-    )
+    return _grouped(_search_attributes(sealed))
+
+
+def _search_attributes(sealed: JsonValue) -> list[tuple[tuple[Step, ...], JsonValue]]:
+    return [
+        ((section, "search_attributes"), field(sealed, section, "search_attributes"))
+        for section in ("workflow", "summary")
+    ]
 
 
 _EVENT_FIELDS = ("attributes", "merged", "entries", "memo", "search_attributes", "progress")
 _HEARTBEAT = "last_heartbeat_progress"
+
+
+def _made_anew(sealed: JsonValue) -> list[_Group]:
+    """The whole numbers that an export makes anew: search attributes from their columns, arguments from payloads.
+
+    What is stored as JSON (memo, events) lost its fractions once and for all, and is hashed without them. Arguments
+    often become search attributes, so a name counts wherever it stands: `0.price` of a command and `price` are one.
+    """
+    arguments = [root for root in _user_data(sealed) if root[0][0] == "timeline" and any(_whole_numbers(root[1]))]
+    return _grouped([*_search_attributes(sealed), *arguments], _without_positions) if arguments else []
 
 
 def _user_data_groups(sealed: JsonValue) -> list[_Group]:
@@ -284,13 +299,25 @@ def _user_data(sealed: JsonValue) -> list[tuple[tuple[Step, ...], JsonValue]]:
     return roots
 
 
-def _grouped(roots: Sequence[tuple[tuple[Step, ...], JsonValue]]) -> list[_Group]:
+def _whole(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return steps
+
+
+def _without_positions(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A name without the positions that it begins with; what has nothing but positions keeps them."""
+    return tuple(dropwhile(lambda step: isinstance(step, int), steps)) or steps
+
+
+def _grouped(
+    roots: Sequence[tuple[tuple[Step, ...], JsonValue]],
+    name_of: Callable[[tuple[Step, ...]], tuple[Step, ...]] = _whole,
+) -> list[_Group]:
     """Put whole numbers of the same name and value together: they are one value in several places."""
     groups: dict[tuple[Step, ...], list[tuple[Step, ...]]] = {}
     values: dict[tuple[Step, ...], int] = {}
     for root, value in roots:
         for inner, number in _whole_numbers(value):
-            name = (*inner, number)
+            name = (*name_of(inner), number)
             groups.setdefault(name, []).append(root + inner)
             values[name] = number
     return [_Group(tuple(paths), _texts(values[name])) for name, paths in groups.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 Step = str | int
@@ -24,13 +24,13 @@ class Member:
     key_start: int | None
 
 
-def restore_fractions(text: bytes, fractions: Mapping[tuple[Step, ...], str]) -> bytes:
-    """Replace the numbers at these paths by their text with a fraction."""
-    if not fractions:
+def replace_values(text: bytes, values: Mapping[tuple[Step, ...], str]) -> bytes:
+    """Replace the scalars at these paths by other JSON text, which is ASCII."""
+    if not values:
         return text
     pieces, position = [], 0
-    for member in _last_of_each(text, {path[0] for path in fractions}):
-        replacement = fractions.get(member.path)
+    for member in _last_of_each(text, {path[0] for path in values}):
+        replacement = values.get(member.path)
         if replacement is not None:
             pieces += [text[position : member.start], replacement.encode("ascii")]
             position = member.end
@@ -44,10 +44,21 @@ def remove_key(text: bytes, key: str) -> bytes:
     return text
 
 
+def remove_items(text: bytes, paths: Collection[tuple[Step, ...]]) -> bytes:
+    """Remove the objects and lists at these paths, with their keys and the commas that joined them to others."""
+    if not paths:
+        return text
+    wanted = set(paths)
+    found = {member.path: member for member in _members(text, {path[0] for path in wanted}, containers=True)}
+    chosen = [member for path, member in found.items() if path in wanted]
+    for member in sorted(chosen, key=lambda member: member.start, reverse=True):
+        text = _without(text, member)
+    return text
+
+
 def _without(text: bytes, member: Member) -> bytes:
-    if member.key_start is None:
-        raise ValueError(member.path)
-    before, after = text[: member.key_start], text[member.end :]
+    start = member.start if member.key_start is None else member.key_start
+    before, after = text[:start], text[member.end :]
     following = after.lstrip()
     if following.startswith(b","):
         return before + following[1:].lstrip()
@@ -76,8 +87,11 @@ class _Container:
         return self.index if self.key is None else self.key
 
 
-def _members(text: bytes, descend: set[Step]) -> Iterator[Member]:
-    """Yield every scalar below the named top-level keys, and every top-level member as a whole."""
+def _members(text: bytes, descend: set[Step], *, containers: bool = False) -> Iterator[Member]:
+    """Yield every scalar below the named top-level keys, and every top-level member as a whole.
+
+    With `containers`, also every object and list below those keys.
+    """
     stack: list[_Container] = []
     for token in _TOKEN.finditer(text):
         word = token[0]
@@ -86,8 +100,9 @@ def _members(text: bytes, descend: set[Step]) -> Iterator[Member]:
             stack.append(_Container(word == b"{", token.start(), holder.inner_key_start if holder else None))
         elif word in (b"}", b"]"):
             closed = stack.pop()
-            if len(stack) == 1:
-                yield Member((stack[0].step(),), closed.start, token.end(), closed.key_start)
+            if len(stack) == 1 or (containers and stack and stack[0].step() in descend):
+                path = tuple(container.step() for container in stack)
+                yield Member(path, closed.start, token.end(), closed.key_start)
         elif holder is None or word == b":":
             continue
         elif word == b",":

@@ -133,15 +133,19 @@ def verify_bundle(document: bytes, options: VerifyOptions | None = None) -> Verd
 
     Never raises for what is in the document: what does not decode is the verdict `unreadable`.
     """
-    options = options or _AS_THE_REFERENCE
     try:
         decoded = decode(document)
     except UndecodableDocument as error:
         return _unreadable(len(document), _undecodable(error))
-    if not is_array(decoded.value):
-        kind = next(name for kind, name in _JSON_KINDS.items() if isinstance(decoded.value, kind))
-        return _unreadable(len(document), found("bundle.unparseable", problem=f"the document is a {kind}"))
-    return _verify_decoded(decoded, options)
+    return verify_document(decoded, options)
+
+
+def verify_document(document: Document, options: VerifyOptions | None = None) -> Verdict:
+    """Judge a document that is decoded already, as `verify_bundle` does."""
+    if not is_array(document.value):
+        kind = next(name for kind, name in _JSON_KINDS.items() if isinstance(document.value, kind))
+        return _unreadable(len(document.raw), found("bundle.unparseable", problem=f"the document is a {kind}"))
+    return _verify_array(document, options or _AS_THE_REFERENCE)
 
 
 _JSON_KINDS = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "string"}
@@ -155,7 +159,7 @@ def _unreadable(size: int, finding: Finding) -> Verdict:
     return Verdict(size, ReferenceVerdict("failed", (finding,), None, None), ())
 
 
-def _verify_decoded(document: Document, options: VerifyOptions) -> Verdict:
+def _verify_array(document: Document, options: VerifyOptions) -> Verdict:
     bundle = BundleView(document.value)
     findings = list(structural_findings(bundle))
     refers_outside = document.sealed_text is None or b'"external_storage"' in document.sealed_text

@@ -171,6 +171,23 @@ def test_one_name_may_stand_for_two_values_of_which_one_lost_its_fraction(change
     assert repair(decode(as_exported_over_http(original)))[0] == original
 
 
+def test_what_an_export_makes_anew_is_told_from_what_was_stored_without_its_fractions() -> None:
+    """A memo lost its fractions when it was stored; the arguments beside it are decoded again at every export."""
+    whole = {f"n{number}": number for number in range(2, 13)}
+    anew = {name: float(number) for name, number in whole.items()}
+    changes = {
+        "workflow.memo": whole,
+        "history_events.0.payload": {"entries": whole, "merged": whole},
+        "workflow.search_attributes": {"n2": 2.0},
+        "timeline": [{"command": {"payload": [anew, 1.0]}}, {"command": {"payload": [anew, 1.0]}}],
+    }
+    original = sealed(small_bundle(changes))
+    restored, proof = repair(decode(as_exported_over_http(original)))
+    assert restored == original
+    assert len(proof.restored_paths) == 1 + 2 * (len(whole) + 1)
+    assert not any(path.startswith(("workflow.memo", "history_events")) for path in proof.restored_paths)
+
+
 def test_a_real_export_that_lost_a_fraction_is_restored_and_only_there() -> None:
     damaged = LOST_FRACTION.read_bytes()
     restored, proof = repair(decode(damaged))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwctl.bundle.splice import Step, remove_key, restore_fractions
+from dwctl.bundle.splice import Step, remove_key, replace_values
 
 PRETTY = b"""{
     "schema": "x",
@@ -33,7 +33,7 @@ AMOUNT = ("workflow", "search_attributes", "amount")
 
 @pytest.mark.parametrize("text", [PRETTY, COMPACT], ids=["pretty", "compact"])
 def test_only_the_number_at_the_path_is_replaced(text: bytes) -> None:
-    restored = restore_fractions(text, {AMOUNT: "12.0"})
+    restored = replace_values(text, {AMOUNT: "12.0"})
     assert restored.replace(b'"amount": 12.0', b'"amount": 12').replace(b'"amount":12.0', b'"amount":12') == text
     assert len(restored) == len(text) + 2
 
@@ -41,7 +41,7 @@ def test_only_the_number_at_the_path_is_replaced(text: bytes) -> None:
 @pytest.mark.parametrize("text", [PRETTY, COMPACT], ids=["pretty", "compact"])
 def test_numbers_in_lists_are_found_by_their_indexes(text: bytes) -> None:
     listed = ("workflow", "search_attributes", "list")
-    restored = restore_fractions(text, {(*listed, 0): "12.0", (*listed, 1, 0): "12.0"})
+    restored = replace_values(text, {(*listed, 0): "12.0", (*listed, 1, 0): "12.0"})
     expected = json.loads(text)
     expected["workflow"]["search_attributes"]["list"] = [12.0, [12.0]]
     assert repr(json.loads(restored)) == repr(expected)
@@ -49,13 +49,13 @@ def test_numbers_in_lists_are_found_by_their_indexes(text: bytes) -> None:
 
 
 def test_nothing_to_restore_changes_nothing() -> None:
-    assert restore_fractions(PRETTY, {}) is PRETTY
-    assert restore_fractions(PRETTY, {("workflow", "nowhere"): "1.0"}) == PRETTY
+    assert replace_values(PRETTY, {}) is PRETTY
+    assert replace_values(PRETTY, {("workflow", "nowhere"): "1.0"}) == PRETTY
 
 
 def test_of_duplicate_keys_only_the_last_counts() -> None:
     text = b'{"a":{"n":1,"n":1},"b":0,"a":{"n":1,"n":1}}'
-    assert restore_fractions(text, {("a", "n"): "1.0"}) == b'{"a":{"n":1,"n":1},"b":0,"a":{"n":1,"n":1.0}}'
+    assert replace_values(text, {("a", "n"): "1.0"}) == b'{"a":{"n":1,"n":1},"b":0,"a":{"n":1,"n":1.0}}'
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_of_duplicate_keys_only_the_last_counts() -> None:
     ],
 )
 def test_keys_are_compared_as_they_are_read_not_as_they_are_written(text: bytes, path: tuple[Step, ...]) -> None:
-    assert restore_fractions(text, {path: "12.0"}) == text.replace(b"12}", b"12.0}")
+    assert replace_values(text, {path: "12.0"}) == text.replace(b"12}", b"12.0}")
 
 
 def test_brackets_and_numbers_within_texts_are_no_tokens() -> None:
     text = b'{"x":"{[\\"12\\"","a":{"t":"12,]}\\\\","n":12}}'
-    assert restore_fractions(text, {("a", "n"): "12.0"}) == text[:-2] + b".0}}"
+    assert replace_values(text, {("a", "n"): "12.0"}) == text[:-2] + b".0}}"
 
 
 def test_a_negative_zero_is_replaced_as_a_whole() -> None:
-    assert restore_fractions(b'{"a":{"n":-0}}', {("a", "n"): "-0.0"}) == b'{"a":{"n":-0.0}}'
+    assert replace_values(b'{"a":{"n":-0}}', {("a", "n"): "-0.0"}) == b'{"a":{"n":-0.0}}'
 
 
 def test_an_object_key_that_looks_like_an_index_is_not_one() -> None:
     text = b'{"a":{"0":12},"b":[12]}'
-    assert restore_fractions(text, {("a", 0): "12.0"}) == text
-    assert restore_fractions(text, {("b", "0"): "12.0"}) == text
+    assert replace_values(text, {("a", 0): "12.0"}) == text
+    assert replace_values(text, {("b", "0"): "12.0"}) == text
 
 
 # --- removing a key ----------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_a_long_text_costs_no_memory_beyond_copies_of_it(filling: bytes) -> None
     document = b'{"payload":"' + filling + b'","k":1,"a":{"n":12}}'
     tracemalloc.start()
     try:
-        restored = restore_fractions(remove_key(document, "k"), {("a", "n"): "12.0"})
+        restored = replace_values(remove_key(document, "k"), {("a", "n"): "12.0"})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
