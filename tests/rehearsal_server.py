@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from dwctl.rehearsal.app import create_app
 from dwctl.rehearsal.avro_writer import encode_value
+from dwctl.rehearsal.quirks import Profile
 from dwctl.rehearsal.state import Settings
 from sample_bundles import Bundle, sealed, small_bundle
 
@@ -121,7 +122,7 @@ def client_of(app: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://rehearsal")
 
 
-def in_process(profile: str = "measured", **settings: Any) -> InProcess:
+def in_process(profile: str | Profile = "measured", **settings: Any) -> InProcess:
     """A server whose polls do not wait, with a clock of its own."""
     clock = Clock()
     app = create_app(profile=profile, settings=Settings(**{"poll_timeout": 0.0, **settings}), now=clock)
@@ -129,9 +130,15 @@ def in_process(profile: str = "measured", **settings: Any) -> InProcess:
 
 
 @contextmanager
-def on_a_socket(profile: str = "measured", **settings: Any) -> Iterator[str]:
+def on_a_socket(profile: str | Profile = "measured", **settings: Any) -> Iterator[str]:
     """A server on a free port of the loopback interface, in a thread; yields its URL."""
-    app = create_app(profile=profile, settings=Settings(**{"poll_timeout": 1.0, **settings}))
+    with served(create_app(profile=profile, settings=Settings(**{"poll_timeout": 1.0, **settings}))) as url:
+        yield url
+
+
+@contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    """An application on a free port of the loopback interface, in a thread; yields its URL."""
     # Named as TCP, so that asyncio turns Nagle's delay off; listening at once, so that nobody comes too early.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

@@ -1,10 +1,14 @@
 """The official OpenAPI files, fuzzed with schemathesis against the rehearsal server: no answer is a server error.
 
-Runs where the files and the program `schemathesis` are. Ids in paths are those of things that exist.
+Runs where the files and the program `schemathesis` are; `make soak` sees to the program. Ids in paths are those of
+things that exist. The measured server does answer 500 to a payload that does not decode (recording 433): that one
+quirk is off here, and the profile `guide` is fuzzed as it is.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,15 +17,24 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dwctl.rehearsal.quirks import GUIDE, MEASURED, Q
 from rehearsal_server import CONTROL, WORKER, on_a_socket
 
-CASES = "20"  # for each operation, beyond those that cover the file
+CASES = "50"  # for each operation, beyond those that cover the file
+SEED = os.environ.get("DWCTL_SOAK_SEED", "20261123")
+
+PROFILES = {"guide": GUIDE, "measured": MEASURED.but(off=[Q.UNREADABLE_PAYLOAD_IS_500])}
 
 BUILT = {
     "control-plane-api.openapi.yaml": "^/(health|ready|cluster|namespaces|workflows|workers|task-queues|system/re)",
     "worker-protocol-api.openapi.yaml": "^/worker/(register|heartbeat|registrations|workflow-tasks|activity-tasks)",
 }
 """An official file → the paths of it that the rehearsal server has."""
+
+LEAST = 1000
+"""Requests that a run makes at least; fewer would mean that the pattern no longer meets the file."""
+
+_COUNTED = re.compile(r"(\d+) generated, \1 passed")
 
 
 @pytest.fixture
@@ -36,11 +49,12 @@ def program() -> str:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_no_request_that_the_file_allows_is_answered_with_a_server_error(
-    shared: Path, tmp_path: Path, program: str, name: str
+    shared: Path, tmp_path: Path, program: str, name: str, profile: str
 ) -> None:
     specification = shared / "specs" / name
-    with on_a_socket(poll_timeout=0.05) as url:
+    with on_a_socket(PROFILES[profile], poll_timeout=0.05) as url:
         ids = things_that_exist(url)
         (tmp_path / "schemathesis.toml").write_text(
             "[parameters]\n" + "".join(f'"path.{parameter}" = "{value}"\n' for parameter, value in ids.items())
@@ -49,7 +63,7 @@ def test_no_request_that_the_file_allows_is_answered_with_a_server_error(
         done = subprocess.run(
             [
                 *(program, "run", str(specification), "--url", f"{url}/api", "--checks", "not_a_server_error"),
-                *("-n", CASES, "--include-path-regex", BUILT[name], "--phases", "coverage,fuzzing"),
+                *("-n", CASES, "--seed", SEED, "--include-path-regex", BUILT[name], "--phases", "coverage,fuzzing"),
                 *(part for header in headers for part in ("-H", header)),
             ],
             cwd=tmp_path,
@@ -57,8 +71,11 @@ def test_no_request_that_the_file_allows_is_answered_with_a_server_error(
             text=True,
             timeout=600,
         )
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert "passed" in done.stdout
+    assert done.returncode == 0, f"seed {SEED}\n{done.stdout[-4000:]}"
+    counted = _COUNTED.search(done.stdout)
+    assert counted, done.stdout[-4000:]
+    assert int(counted[1]) >= LEAST, counted[0]
+    print(f"{name}, {profile}: {counted[0]}")
 
 
 def things_that_exist(url: str) -> dict[str, str]:

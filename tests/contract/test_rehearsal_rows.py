@@ -156,20 +156,41 @@ def _second(path: Path, kind: str) -> bytes:
     return sealed(bundle, key_id=recorded["key_id"])
 
 
-def _sequences() -> Iterator[Any]:
+WITHOUT_MARKERS = "dry-run-target-without-markers"
+
+
+def _recorded_sequences(kind: str) -> Iterator[Any]:
     path = SHARED / "corpus" / "sequences.json"
     if not path.is_file():
         yield pytest.param(None, marks=pytest.mark.skip("the recorded reference data is not on this machine"))
         return
     for case in json.loads(path.read_bytes()):
-        # One case is a target whose tables are older than the import; this server always makes its own.
-        if case["kind"] == "sequence":
-            missing = [name for name in case["bundle"] if not (SHARED / "corpus" / name).is_file()]
+        if case["kind"] == kind:
+            bundles = [case["bundle"]] if isinstance(case["bundle"], str) else case["bundle"]
+            missing = [name for name in bundles if not (SHARED / "corpus" / name).is_file()]
             marks = [pytest.mark.skip(f"the corpus holds no {', '.join(missing)}")] if missing else []
-            yield pytest.param(case, id=case["report"]["sequence"], marks=marks)
+            yield pytest.param(case, id=case["report"].get("sequence", kind), marks=marks)
 
 
-@pytest.mark.parametrize("case", list(_sequences()))
+def test_every_kind_of_recorded_sequence_is_replayed(shared: Path) -> None:
+    cases = json.loads((shared / "corpus" / "sequences.json").read_bytes())
+    assert {case["kind"] for case in cases} == {"sequence", WITHOUT_MARKERS}
+
+
+@pytest.mark.parametrize("case", list(_recorded_sequences(WITHOUT_MARKERS)))
+def test_a_database_without_the_columns_of_an_import_takes_none(case: dict[str, Any]) -> None:
+    database = Database()
+    with database.write() as connection:
+        for column in ("import_source", "import_id", "import_dedupe_key", "import_contract_version", "imported_at"):
+            connection.execute(f"ALTER TABLE workflow_runs DROP COLUMN {column}")
+    before = _everything(database)
+    document = (SHARED / "corpus" / case["bundle"]).read_bytes()
+    _same_report(_import(database, document, case["options"]), case["report"])
+    assert _import(database, document, {})["status"] == "rejected"
+    assert _everything(database) == before
+
+
+@pytest.mark.parametrize("case", list(_recorded_sequences("sequence")))
 def test_bundles_in_a_sequence_end_as_the_reference_ends_them(case: dict[str, Any]) -> None:
     database = Database()
     for step in case["report"]["steps"]:

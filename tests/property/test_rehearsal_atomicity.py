@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dwctl.rehearsal.database import Database
@@ -83,6 +83,7 @@ def _lock() -> None:
     raise sqlite3.OperationalError("database is locked")
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(data=st.data(), document=st.sampled_from(_documents()))
 def test_an_import_killed_at_any_statement_leaves_nothing_and_its_retry_succeeds(
     data: st.DataObject, document: bytes
@@ -115,6 +116,7 @@ def test_every_statement_of_one_import_is_struck_once() -> None:
         assert _content(database) == _content(expected), index
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(data=st.data())
 def test_a_database_locked_at_any_statement_is_a_rejection_that_writes_nothing(data: st.DataObject) -> None:
     document = _small()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from dwctl.bundle.loose import integer
+from dwctl.rehearsal.activity_deadlines import LONGEST, await_next_attempt
 from dwctl.rehearsal.avro_writer import encode_value
 from dwctl.rehearsal.claims import attempt_keys, execution_row, group_path, parallel_keys
 from dwctl.rehearsal.closing import add_failure
@@ -77,21 +79,29 @@ def _close(
 
 def _close_attempt(connection: Connection, execution: Row, status: str, moment: str) -> None:
     connection.execute(
-        "UPDATE activity_attempts SET status = ?, closed_at = ?, lease_expires_at = NULL, updated_at = ? WHERE id = ?",
+        "UPDATE activity_attempts SET status = ?, closed_at = ?, lease_expires_at = NULL, updated_at = ? WHERE id = ?"
+        " AND status = 'running'",
         (status, moment, moment, execution["current_attempt_id"]),
     )
 
 
 def backoff_of(execution: Row, failure: Mapping[str, Any]) -> int | None:
-    """The seconds until the next attempt, or None where there is none to come."""
+    """The seconds until the next attempt, or None where there is none to come.
+
+    A policy came with a command, which was checked, or with a bundle, which was not: what is of no use is absent.
+    """
     policy = loaded_map(execution["retry_policy"])
     attempts = execution["attempt_count"]
-    if failure.get("non_retryable") is True or attempts >= (policy.get("max_attempts") or 1):
+    if failure.get("non_retryable") is True or attempts >= (integer(policy.get("max_attempts")) or 1):
         return None
-    if {failure.get("type"), failure.get("class")} & set(policy.get("non_retryable_error_types") or []):
+    for_good = policy.get("non_retryable_error_types")
+    if isinstance(for_good, list) and any(
+        failure.get(key) in for_good for key in ("type", "class") if failure.get(key)
+    ):
         return None
-    steps = policy.get("backoff_seconds") or [0]
-    return int(steps[min(attempts, len(steps)) - 1])
+    given = policy.get("backoff_seconds")
+    steps = [step for step in given if type(step) is int and 0 <= step <= LONGEST] if isinstance(given, list) else []
+    return int(steps[min(max(attempts, 1), len(steps)) - 1]) if steps else 0
 
 
 def _exception(failure: Mapping[str, Any]) -> Json:
@@ -111,16 +121,27 @@ def _failure_keys(failure: Mapping[str, Any]) -> Json:
 
 
 def record_failure(
-    connection: Connection, run: Row, task: Row, execution: Row, failure: Mapping[str, Any], now: datetime
+    connection: Connection,
+    run: Row,
+    task: Row,
+    execution: Row,
+    failure: Mapping[str, Any],
+    now: datetime,
+    *,
+    timeout: str | None = None,
 ) -> str | None:
-    """Close the execution with its failure; the id of the workflow task with which the run goes on."""
+    """Close the execution with its failure; the id of the workflow task with which the run goes on.
+
+    `timeout` is the kind of the timeout that was the failure: the history then has an ActivityTimedOut.
+    """
+    event_type, category = ("ActivityFailed", "activity") if timeout is None else ("ActivityTimedOut", "timeout")
     execution = _close(connection, execution, "failed", now, exception=encode_value(_exception(failure)))
     non_retryable = failure.get("non_retryable") is True
     failure_id = add_failure(
         connection,
         run["id"],
         now,
-        category="activity",
+        category=category,
         propagation="activity",
         message=str(failure["message"]),
         source_kind="activity_execution",
@@ -132,16 +153,21 @@ def record_failure(
     payload = {
         **attempt_keys(execution),
         "failure_id": failure_id,
-        "failure_category": "activity",
+        "failure_category": category,
+        **_timeout_keys(timeout),
         "non_retryable": non_retryable,
         **_failure_keys(failure),
         "activity": activity_snapshot(execution),
         **parallel_keys(execution),
         "task": task_snapshot(task),
     }
-    append_event(connection, run["id"], "ActivityFailed", payload, now, task_id=task["id"])
+    append_event(connection, run["id"], event_type, payload, now, task_id=task["id"])
     close_task(connection, task["id"], "completed", now)
-    return resume_run(connection, run, _resumption(execution, "ActivityFailed"), now)
+    return resume_run(connection, run, _resumption(execution, event_type), now)
+
+
+def _timeout_keys(timeout: str | None) -> Json:
+    return {} if timeout is None else {"timeout_kind": timeout}
 
 
 def schedule_retry(
@@ -152,14 +178,21 @@ def schedule_retry(
     failure: Mapping[str, Any],
     backoff: int,
     now: datetime,
+    *,
+    timeout: str | None = None,
 ) -> str:
-    """A new task for the next attempt, and ActivityRetryScheduled in the history (corpus bundle 40)."""
+    """A new task for the next attempt, and ActivityRetryScheduled in the history (corpus bundle 40).
+
+    `timeout` is the kind of the timeout that ended the attempt, if one did.
+    """
     moment, policy = stored(now), loaded_map(execution["retry_policy"])
     _close_attempt(connection, execution, "failed", moment)
     connection.execute(
         "UPDATE activity_executions SET status = 'pending', exception = ?, updated_at = ? WHERE id = ?",
         (encode_value(_exception(failure)), moment, execution["id"]),
     )
+    available_at = now + timedelta(seconds=backoff)
+    await_next_attempt(connection, execution, available_at)
     execution = execution_row(connection, execution["id"])
     close_task(connection, task["id"], "completed", now)
     after = {
@@ -170,7 +203,6 @@ def schedule_retry(
         "max_attempts": policy.get("max_attempts"),
         "retry_policy": policy,
     }
-    available_at = now + timedelta(seconds=backoff)
     next_task = add_task(
         connection,
         run,
@@ -189,6 +221,7 @@ def schedule_retry(
         "retry_task_id": next_task,
         **after,
         "retry_available_at": micros(available_at),
+        **_timeout_keys(timeout),
         **_failure_keys(failure),
         "activity": activity_snapshot(execution),
         "task": task_snapshot(closed) if closed else None,

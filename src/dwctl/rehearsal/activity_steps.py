@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from dwctl.rehearsal.activity_deadlines import TIMEOUTS, deadline_after
 from dwctl.rehearsal.database import insert
 from dwctl.rehearsal.history_writer import activity_snapshot, new_id, stored_json
 from dwctl.rehearsal.tasks import add_task
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.turn import Json, TaskCommand, Turn, blob_of, codec_of, group_of
-
-TIMEOUTS = ("start_to_close_timeout", "schedule_to_start_timeout", "schedule_to_close_timeout", "heartbeat_timeout")
-"""The fields of an activity's timeouts, in seconds."""
 
 _DEFAULT_BACKOFF = [1, 2, 5, 10, 15, 30, 60, 120]
 
@@ -72,4 +70,4 @@ def _deadlines(command: TaskCommand, now: datetime) -> dict[str, str | None]:
         "schedule_deadline_at": command.get("schedule_to_start_timeout"),
         "schedule_to_close_deadline_at": command.get("schedule_to_close_timeout"),
     }
-    return {name: stored(now + timedelta(seconds=seconds)) if seconds else None for name, seconds in columns.items()}
+    return {name: deadline_after(seconds, now) for name, seconds in columns.items()}

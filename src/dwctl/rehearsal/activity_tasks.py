@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dwctl.rehearsal.activity_deadlines import move_heartbeat_deadline
 from dwctl.rehearsal.activity_ends import backoff_of, record_failure, record_result, schedule_retry
 from dwctl.rehearsal.answers import Refusal, answer, body_of, namespace_of, state_of
 from dwctl.rehearsal.claims import attempt_keys, execution_row
@@ -128,6 +129,7 @@ def _renew(connection: Connection, run: Row, task: Row, execution: Row, details:
         "UPDATE activity_attempts SET last_heartbeat_at = ?, lease_expires_at = ?, updated_at = ? WHERE id = ?",
         (moment, expires, moment, execution["current_attempt_id"]),
     )
+    move_heartbeat_deadline(connection, execution, now)
     renewed = task_row(connection, task["id"]) or task
     execution = execution_row(connection, execution["id"])
     attempt = connection.execute(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dwctl.rehearsal.quirks import Q
+
 if TYPE_CHECKING:
     from dwctl.rehearsal.state import Rehearsal
 
@@ -69,7 +71,7 @@ def answer(
     from dwctl.rehearsal.envelopes import enveloped
 
     document, envelope_headers = enveloped(request, document)
-    return raw_answer(request, to_json(document), status, {**envelope_headers, **(headers or {})})
+    return raw_answer(request, json_of(request, document), status, {**envelope_headers, **(headers or {})})
 
 
 def raw_answer(request: Request, body: bytes, status: int, headers: Mapping[str, str]) -> Response:
@@ -91,22 +93,30 @@ def _compressed(body: bytes, accepted: str) -> tuple[bytes, str | None]:
     return body, None
 
 
-def to_json(document: Any) -> bytes:
+def json_of(request: Request, document: Any) -> bytes:
+    """The document as JSON in the manner of this server's profile."""
+    has = state_of(request).profile.has
+    return to_json(document, empty_as_list=has(Q.EMPTY_MAP_IS_LIST), whole_as_integer=has(Q.ZERO_FRACTION_LOST))
+
+
+def to_json(document: Any, *, empty_as_list: bool = True, whole_as_integer: bool = True) -> bytes:
     """JSON as PHP's `json_encode` writes it: `/` and non-ASCII escaped, `{}` as `[]`, `1.0` as `1`.
 
-    Raises `ValueError` for numbers that JSON does not have.
+    The last two are quirks that a profile may lack. Raises `ValueError` for numbers that JSON does not have.
     """
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    if _UNLIKE_PHP.search(text):
-        text = json.dumps(_as_php(document), separators=(",", ":"), allow_nan=False)
+    if (empty_as_list or whole_as_integer) and _UNLIKE_PHP.search(text):
+        document = _as_php(document, empty_as_list, whole_as_integer)
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return text.replace("/", "\\/").encode("ascii")
 
 
-def _as_php(value: Any) -> Any:
+def _as_php(value: Any, empty_as_list: bool, whole_as_integer: bool) -> Any:
     if isinstance(value, dict):
-        return {key: _as_php(inner) for key, inner in value.items()} or []
+        changed = {key: _as_php(inner, empty_as_list, whole_as_integer) for key, inner in value.items()}
+        return changed or ([] if empty_as_list else {})
     if isinstance(value, list | tuple):
-        return [_as_php(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e17:
+        return [_as_php(inner, empty_as_list, whole_as_integer) for inner in value]
+    if whole_as_integer and isinstance(value, float) and value.is_integer() and abs(value) < 1e17:
         return int(value)
     return value

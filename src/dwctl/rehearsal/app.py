@@ -25,7 +25,7 @@ from dwctl.rehearsal.database import Database
 from dwctl.rehearsal.fault_gate import FaultGate
 from dwctl.rehearsal.faults import FaultBox
 from dwctl.rehearsal.namespaces import ensure_namespace
-from dwctl.rehearsal.quirks import profile_named
+from dwctl.rehearsal.quirks import Profile, profile_named
 from dwctl.rehearsal.state import DEFAULT_NAMESPACE, Rehearsal, Settings, Wakeups
 
 
@@ -37,7 +37,7 @@ def utc_now() -> datetime:
 def create_app(
     *,
     database: str | Path = ":memory:",
-    profile: str = "measured",
+    profile: str | Profile = "measured",
     settings: Settings | None = None,
     auth: str = "none",
     tokens: Mapping[str, str] | None = None,
@@ -46,12 +46,14 @@ def create_app(
 ) -> Starlette:
     """Make the rehearsal server as an ASGI application; its parts are at `app.state.rehearsal`.
 
-    `auth` and `tokens` are a shorter way to say what `settings` may say. Raises `RequestNotPossible` for an
+    `profile` is the name of one, or one with quirks of its own choice (`Profile.but`). `auth` and `tokens` are a
+    shorter way to say what `settings` may say. Raises `RequestNotPossible` for an
     unknown profile, driver or role, and `LocalStateError` for a file that is no database.
     """
     settings = settings or Settings(auth=auth, tokens=dict(tokens or {}))
     check_settings(settings.auth, settings.tokens)
-    state = Rehearsal(Database(database), now, profile_named(profile), settings, Wakeups(), faults or FaultBox())
+    behaviour = profile_named(profile) if isinstance(profile, str) else profile
+    state = Rehearsal(Database(database), now, behaviour, settings, Wakeups(), faults or FaultBox())
     ensure_namespace(state, DEFAULT_NAMESPACE, "Default namespace")
     app = Starlette(
         routes=[*control_routes(), *_worker_routes()],

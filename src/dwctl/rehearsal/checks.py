@@ -84,7 +84,7 @@ async def _check(request: Request, policy: Policy) -> None:
     request.state.role = role
     if policy.is_versioned:
         _check_version(request, policy)
-    request.state.namespace = _named_namespace(request)
+    request.state.namespace = _named_namespace(request, policy)
     if policy.is_namespaced:
         _check_namespace(request)
 
@@ -135,10 +135,24 @@ def _speaks(wanted: str, supported: str) -> bool:
     return major == our_major and minor.isdecimal() and int(minor) <= int(our_minor)
 
 
-def _named_namespace(request: Request) -> str:
-    """The header, else the query, else `default`; folded to lower case."""
-    name = request.headers.get("x-namespace", "").strip() or query_of(request).get("namespace") or DEFAULT_NAMESPACE
-    return name.lower() if state_of(request).profile.has(Q.NAMESPACE_CASE_FOLDED) else name
+def _named_namespace(request: Request, policy: Policy) -> str:
+    """The header, else the query, else `default`; folded to lower case.
+
+    Raises `Refusal` 400 where nothing is named, something must be, and the profile takes nothing for granted.
+    """
+    profile = state_of(request).profile
+    name = request.headers.get("x-namespace", "").strip() or query_of(request).get("namespace")
+    if name is None and policy.is_namespaced and not profile.has(Q.NAMESPACE_DEFAULTED):
+        raise Refusal(
+            400,
+            {
+                "message": "The request names no namespace.",
+                "reason": "missing_namespace",
+                "remediation": "Send X-Namespace with every request.",
+            },
+        )
+    name = name or DEFAULT_NAMESPACE
+    return name.lower() if profile.has(Q.NAMESPACE_CASE_FOLDED) else name
 
 
 def _check_namespace(request: Request) -> None:

@@ -8,8 +8,10 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+from dwctl.rehearsal.activity_deadlines import begin_deadlines
 from dwctl.rehearsal.avro_writer import encode_value
 from dwctl.rehearsal.database import Connection, insert
+from dwctl.rehearsal.groups import groups_in
 from dwctl.rehearsal.history_writer import (
     activity_snapshot,
     append_event,
@@ -102,7 +104,7 @@ def page_start(token: str) -> int | None:
 
 
 def _event(row: Row, namespace: str | None, *, memo_envelopes: bool) -> Json:
-    payload = json.loads(row["payload"]) if row["payload"] else {}
+    payload = json.loads(row["payload"] or "{}") or {}
     if memo_envelopes and row["event_type"] == "MemoUpserted" and isinstance(payload, dict):
         payload = _with_memo_envelopes(payload)
     return {
@@ -140,6 +142,7 @@ def begin_attempt(connection: Connection, task: Row, now: datetime) -> Json:
         " started_at = ?, updated_at = ? WHERE id = ?",
         (attempt_id, moment, moment, execution_id),
     )
+    begin_deadlines(connection, execution_row(connection, str(execution_id)), now)
     execution = execution_row(connection, str(execution_id))
     attempt = {
         "id": attempt_id,
@@ -210,9 +213,8 @@ def attempt_keys(execution: Row) -> Json:
 
 
 def group_path(execution: Row) -> list[Json]:
-    """The parallel groups that an execution is in, the outermost first."""
-    path: list[Json] = json.loads(execution["parallel_group_path"] or "[]")
-    return path
+    """The parallel groups that an execution is in, the outermost first; a bundle's may hold what is no group."""
+    return [dict(entry) for entry in groups_in(json.loads(execution["parallel_group_path"] or "[]"))]
 
 
 def parallel_keys(execution: Row) -> Json:

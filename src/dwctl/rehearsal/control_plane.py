@@ -19,6 +19,7 @@ from dwctl.rehearsal import (
     workflow_commands,
 )
 from dwctl.rehearsal.auth import ADMIN, OPERATOR
+from dwctl.rehearsal.bodies import IMPORT
 from dwctl.rehearsal.checks import Handler, Policy, guarded
 
 _OPERATOR = (OPERATOR, ADMIN)
@@ -55,7 +56,7 @@ ROUTES: tuple[tuple[str, str, Handler, Policy], ...] = (
     ("POST", f"{_QUEUE}/build-ids/resume", build_ids.resume, _READ),
     ("GET", "/api/workflows", views.list_workflows, _of_workflows("list")),
     ("POST", "/api/workflows", start.start_workflow, _of_workflows("start")),
-    ("POST", "/api/workflows/import/embedded-v2", imports.import_embedded, _of_workflows("import_embedded_v2", _ADMIN)),
+    ("POST", "/api/workflows/import/embedded-v2", imports.import_embedded, _of_workflows(IMPORT, _ADMIN)),
     ("GET", "/api/workflows/{workflow_id}", views.describe, _of_workflows("describe")),
     ("GET", "/api/workflows/{workflow_id}/runs", views.list_runs, _of_workflows("list_runs")),
     ("GET", _RUN, views.describe_run, _of_workflows("describe_run")),

@@ -52,8 +52,8 @@ def described(connection: Connection, profile: Profile, instance: Row, run: Row,
         "run_timeout_seconds": run["run_timeout_seconds"],
         "execution_deadline_at": stored_as_micros(run["execution_deadline_at"]),
         "run_deadline_at": stored_as_micros(run["run_deadline_at"]),
-        "input": _readable(run["arguments"]),
-        "output": _readable(run["output"]),
+        "input": _readable(profile, run["arguments"]),
+        "output": _readable(profile, run["output"]),
         "input_envelope": envelope(codec, run["arguments"]),
         "output_envelope": envelope(run["output_payload_codec"] or codec, run["output"]),
         "started_at": stored_as_micros(run["started_at"]),
@@ -77,12 +77,18 @@ def _is_current(connection: Connection, instance: Row, run: Row) -> bool:
     return run["id"] == instance["current_run_id"] or newer is None
 
 
-def _readable(blob: str | None) -> Any:
-    """A payload as a value; raises `UnreadablePayloadError` for one that JSON cannot show."""
+def _readable(profile: Profile, blob: str | None) -> Any:
+    """A payload as a value.
+
+    For one that JSON cannot show, raises `UnreadablePayloadError` where the profile crashes over it; elsewhere
+    the value is null, and the envelope beside it says what is there.
+    """
     if blob is None:
         return None
     frame = decode_blob(blob)
     if frame.fault is not None or _has_bytes(frame.value):
+        if not profile.has(Q.UNREADABLE_PAYLOAD_IS_500):
+            return None
         raise UnreadablePayloadError("a payload of the run cannot be shown")
     return frame.value
 
@@ -125,7 +131,7 @@ def _markers(run: Row, summary: Row | None) -> Json:
 def _hides(profile: Profile, row: Row) -> bool:
     """The measured server shows no memo and no search attribute of an imported run (recordings 227, 307)."""
     source = row["engine_source"] if "engine_source" in row.keys() else row["import_source"]  # noqa: SIM118
-    return profile.has(Q.IMPORT_MARKERS_HIDDEN) and source not in (None, "v2")
+    return profile.has(Q.IMPORTED_METADATA_HIDDEN) and source not in (None, "v2")
 
 
 def _shown_memo(connection: Connection, profile: Profile, run: Row) -> Json:

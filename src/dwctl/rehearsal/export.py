@@ -202,5 +202,5 @@ def _event(event: Columns) -> Bundle:
         "workflow_task_id": event["workflow_task_id"],
         "workflow_command_id": event["workflow_command_id"],
         "recorded_at": stored_as_micros(event["recorded_at"]),
-        "payload": event["payload"],
+        "payload": event["recorded"],
     }

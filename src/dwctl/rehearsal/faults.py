@@ -33,6 +33,7 @@ KINDS = {
 """The kinds of faults, and what each does."""
 
 _TAKES_NUMBER = {"latency": 1.0, "429": 1.0, "locked": 5.0, "kill": 0.0}
+_TAKES_VALUE = {*_TAKES_NUMBER, "503"}
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ def parse_fault(text: str) -> Fault:
         raise _wrong(text, f"there is no fault {kind!r}", f"use one of {', '.join(KINDS)}")
     if kind in _TAKES_NUMBER and value and not value.replace(".", "", 1).isdecimal():
         raise _wrong(text, f"{kind} takes a number, not {value!r}", f"write {kind}=2")
+    if value and kind not in _TAKES_VALUE:
+        raise _wrong(text, f"{kind} takes no value", f"write {kind}, and options behind commas")
     for option in options:
         name, _, given = option.partition("=")
         if name == "on" and given:
@@ -86,6 +89,8 @@ def parse_fault(text: str) -> Fault:
             setattr(fault, name, int(given))
         else:
             raise _wrong(text, f"{option!r} is no option of a fault", "use on=TEXT, times=N or after=N")
+    if fault.times == 0:
+        raise _wrong(text, "a fault that strikes no times is none", "leave times out, or write times=1")
     return fault
 
 
@@ -95,6 +100,14 @@ def _wrong(text: str, message: str, next_step: str) -> RequestNotPossible:
 
 def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _locked() -> sqlite3.OperationalError:
+    """What the database raises when another connection holds it, with the code that SQLite gives it."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    error.sqlite_errorname = "SQLITE_BUSY"
+    return error
 
 
 @dataclass(slots=True)
@@ -133,7 +146,7 @@ class FaultBox:
         """The database's watch: raises, or kills, in the place of a statement that is struck."""
         for strike in _striking.get():
             if strike.fault.kind == "locked" and statement.startswith("BEGIN"):
-                raise sqlite3.OperationalError("database is locked")
+                raise _locked()
             if strike.fault.kind == "kill" and statement.startswith("INSERT"):
                 if strike.rows >= strike.fault.number:
                     self.kill()

@@ -14,6 +14,23 @@ _SETTLED = json.dumps(
 )
 
 
+PLACE = ("parallel_group_base_sequence", "parallel_group_size", "parallel_group_index")
+"""The numbers that say where in its group a step is."""
+
+
+def groups_in(path: object) -> list[Mapping[str, Any]]:
+    """The groups in a path that came from outside: the entries that have their place in whole numbers."""
+    entries = path if isinstance(path, list) else []
+    return [
+        entry for entry in entries if isinstance(entry, Mapping) and all(is_place(entry.get(name)) for name in PLACE)
+    ]
+
+
+def is_place(number: object) -> bool:
+    """Whether a value is a whole number that a column holds."""
+    return type(number) is int and 0 <= number < 2**31
+
+
 def is_settled(connection: Connection, run_id: str, path: Sequence[Mapping[str, Any]]) -> bool:
     """Whether every member of the outermost group of a path has its end in the history (corpus bundle 43).
 

@@ -23,7 +23,7 @@ from dwctl.rehearsal.database import Connection, Database, insert
 from dwctl.rehearsal.import_context import IMPORT_SOURCE, ImportContext, Row
 from dwctl.rehearsal.projections import project_runs
 from dwctl.rehearsal.quirks import Profile, Q
-from dwctl.rehearsal.reports import NO_ROWS, TARGET_MESSAGES, Report, blank_report, reject
+from dwctl.rehearsal.reports import NO_ROWS, TARGET_MESSAGES, Report, blank_report, reject, reject_for_lack_of_markers
 from dwctl.rehearsal.rows import durable_rows, highest, instance_row
 from dwctl.rehearsal.times import micros
 
@@ -60,6 +60,9 @@ def import_bundle(
             reason="infinite_number",
         )
     report = blank_report(verdict, run, namespace=namespace, dry_run=dry_run)
+    with database.read() as connection:
+        if not _has_markers(connection):
+            reject_for_lack_of_markers(report)
     reject_by_guide = list(_promises(verdict, profile))
     if reject_by_guide:
         reject(report, reject_by_guide)
@@ -73,6 +76,19 @@ def import_bundle(
         now,
     )
     return _import(database, BundleView(decode(document).value), verdict, run, context, report, profile)
+
+
+_MARKERS = ("import_source", "import_id", "import_dedupe_key", "import_contract_version", "imported_at")
+
+
+def _has_markers(connection: Connection) -> bool:
+    """Whether the table of runs has the columns of an import; one that was made before imports existed lacks them."""
+    marks = ", ".join("?" * len(_MARKERS))
+    (found,) = connection.execute(
+        f"SELECT COUNT(*) FROM pragma_table_info('workflow_runs') WHERE name IN ({marks})",  # noqa: S608 - marks only
+        _MARKERS,
+    ).fetchone()
+    return bool(found == len(_MARKERS))
 
 
 _DROPPED = (".type_unsupported", ".status_unsupported")

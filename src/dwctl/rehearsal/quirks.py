@@ -33,6 +33,9 @@ class Q(StrEnum):
     SIGNALS_NEED_A_DECLARATION = "signals-need-a-declaration"
     OLD_RUNS_PRUNED = "old-runs-pruned"
     UNREADABLE_PAYLOAD_IS_500 = "unreadable-payload-is-500"
+    IMPORTED_METADATA_HIDDEN = "imported-metadata-hidden"
+    RECORDED_MEMOS_WRAPPED = "recorded-memos-wrapped"
+    TIMEOUTS_WAIT_FOR_REPAIR = "timeouts-wait-for-repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,15 @@ QUIRKS: tuple[Quirk, ...] = (
           "404 rejected_unknown_signal", in_guide=True),
     Quirk(Q.OLD_RUNS_PRUNED, "import.md §4.6", "a worker heartbeat prunes closed runs older than the retention, "
           "imported ones too", in_guide=True),
-    Quirk(Q.UNREADABLE_PAYLOAD_IS_500, "server.md §5", "describe answers 500 without a reason where a payload cannot "
-          "be shown", in_guide=True),
+    Quirk(Q.UNREADABLE_PAYLOAD_IS_500, "server.md §5", "a start whose payload does not decode, and a describe that "
+          "cannot show one, are answered 500 without a reason; otherwise 422, and null beside the envelope",
+          in_guide=False),
+    Quirk(Q.IMPORTED_METADATA_HIDDEN, "server.md §5", "lists and describe show no memo and no search attribute of an "
+          "imported run (recordings 227, 307)", in_guide=False),
+    Quirk(Q.RECORDED_MEMOS_WRAPPED, "server.md §7", "a memo that the history has as plain JSON reaches workers of "
+          "protocol 1.19 and later as a payload, which is what they compare", in_guide=True),
+    Quirk(Q.TIMEOUTS_WAIT_FOR_REPAIR, "server.md §6", "timeouts of activities and deadlines of runs are enforced by a "
+          "repair pass only", in_guide=False),
 )  # fmt: skip
 
 

@@ -97,6 +97,13 @@ def reject(report: Report, errors: Sequence[tuple[str, str]]) -> Report:
     return report
 
 
+def reject_for_lack_of_markers(report: Report) -> Report:
+    """Reject for a database that cannot mark a run as imported; the reference names this before anything else."""
+    rule = "target.import_markers_missing"
+    report["eligibility"]["errors"].insert(0, {"rule": rule, "message": RULES[rule].meaning})
+    return reject(report, [])
+
+
 def _verification(verdict: Verdict, reference: ReferenceVerdict) -> Report:
     severities = Counter(finding.severity for finding in reference.findings)
     counted = Counter(finding.rule for finding in reference.findings)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from dwctl.rehearsal.database import Connection
+from dwctl.rehearsal.payload_types import well_typed
 
 Columns = dict[str, Any]
 """A row by column name."""
@@ -43,11 +44,15 @@ class RunView:
 
     @cached_property
     def events(self) -> list[Columns]:
-        """History events in their order, payloads decoded, with the bytes that each adds to the history's `size`."""
+        """History events in their order, with the bytes that each adds to the history's `size`.
+
+        `payload` is what projections read, `recorded` the payload as it stands (`payload_types`).
+        """
         events = self._rows("workflow_history_events", "ORDER BY sequence")
         for event in events:
             event["size"] = len(event["event_type"]) + plain_size(event["payload"])
-            event["payload"] = decoded(event["payload"])
+            event["recorded"] = decoded(event["payload"])
+            event["payload"] = well_typed(event["recorded"])
         return events
 
     @cached_property

@@ -27,6 +27,9 @@ CREATE UNIQUE INDEX IF NOT EXISTS workflow_runs_workflow_instance_id_run_number_
     ON workflow_runs (workflow_instance_id, run_number);
 CREATE INDEX IF NOT EXISTS workflow_runs_namespace_closed_at_index
     ON workflow_runs (namespace, closed_at);
+CREATE INDEX IF NOT EXISTS workflow_runs_deadline_idx
+    ON workflow_runs (min(coalesce(run_deadline_at, '9'), coalesce(execution_deadline_at, '9')))
+    WHERE run_deadline_at IS NOT NULL OR execution_deadline_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS workflow_history_events (
     id varchar not null, workflow_run_id varchar not null, sequence integer not null, event_type varchar not null,
@@ -106,6 +109,10 @@ CREATE TABLE IF NOT EXISTS activity_executions (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS activity_executions_workflow_run_id_sequence_unique
     ON activity_executions (workflow_run_id, sequence);
+CREATE INDEX IF NOT EXISTS activity_executions_deadline_idx
+    ON activity_executions (min(coalesce(schedule_deadline_at, '9'), coalesce(close_deadline_at, '9'),
+    coalesce(schedule_to_close_deadline_at, '9'), coalesce(heartbeat_deadline_at, '9')))
+    WHERE status IN ('pending', 'running');
 
 CREATE TABLE IF NOT EXISTS activity_attempts (
     id varchar not null, workflow_run_id varchar not null, activity_execution_id varchar not null,

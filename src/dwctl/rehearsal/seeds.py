@@ -16,6 +16,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _read(path: Path) -> dict[str, Any]:
         seed = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableInput(
-            f"the seed cannot be read: {error}", where=str(path), next_step="name a TOML file"
+            "the seed cannot be read", where=str(path), next_step="Name a TOML file that is there and may be read."
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise _not_a_seed(path, f"it is not TOML: {error}") from error
@@ -85,7 +86,7 @@ def _rows(seed: dict[str, Any], table: str, path: Path) -> Iterator[dict[str, An
 
 
 def _files(seed: Path, pattern: str) -> list[Path]:
-    found = sorted(seed.parent.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+    found = sorted(Path(file) for file in glob(str(seed.parent / pattern)))  # noqa: PTH207 - it may be absolute
     if not found:
         raise _not_a_seed(seed, f"no file is named {pattern!r}")
     return found
@@ -95,7 +96,9 @@ def _import(state: Rehearsal, file: Path, namespace: str) -> None:
     try:
         document = file.read_bytes()
     except OSError as error:
-        raise UnreadableInput(f"the bundle cannot be read: {error}", where=str(file)) from error
+        raise UnreadableInput(
+            f"the bundle cannot be read: {error.strerror}", where=str(file), next_step="Check its permissions."
+        ) from error
     report = import_bundle(state.database, document, namespace=namespace, profile=state.profile, now=state.now())
     if report["status"] == "rejected":
         rules = ", ".join(error["rule"] for error in report["eligibility"]["errors"])

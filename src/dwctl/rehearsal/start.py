@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dwctl.bundle.avro_value import decode_blob
+from dwctl.rehearsal.activity_deadlines import LONGEST, deadline_after
 from dwctl.rehearsal.answers import Refusal, answer, body_of, namespace_of, state_of
 from dwctl.rehearsal.avro_writer import encode_value
 from dwctl.rehearsal.columns import WriteFailedError, json_text
@@ -54,8 +55,8 @@ class Order:
 
 def start_workflow(request: Request) -> Response:
     """Start a run, or tell what has the id already: an id is never used twice, in any namespace."""
-    order = _read(request)
     state = state_of(request)
+    order = _read(request, crashes=state.profile.has(Q.UNREADABLE_PAYLOAD_IS_500))
     now = state.now()
     with state.database.write() as connection:
         found = connection.execute("SELECT * FROM workflow_instances WHERE id = ?", (order.workflow_id,)).fetchone()
@@ -68,7 +69,8 @@ def start_workflow(request: Request) -> Response:
     return answer(request, document, status)
 
 
-def _read(request: Request) -> Order:
+def _read(request: Request, *, crashes: bool) -> Order:
+    """The order in a body; `crashes` is whether a payload that does not decode is the server's failure."""
     body = body_of(request)
     fields = Fields(body)
     workflow_id = fields.text("workflow_id", longest=128, pattern=_ID)
@@ -80,14 +82,18 @@ def _read(request: Request) -> Order:
     if memo and len(json_text(memo)) > MEMO_LIMIT:
         fields.wrong("memo", f"The field memo must not have more than {MEMO_LIMIT} bytes.")
     policy = fields.text("duplicate_policy", choices=("fail", "use-existing"))
-    execution = fields.integer("execution_timeout_seconds", least=1)
-    run_timeout = fields.integer("run_timeout_seconds", least=1)
+    execution = fields.integer("execution_timeout_seconds", least=1, most=LONGEST)
+    run_timeout = fields.integer("run_timeout_seconds", least=1, most=LONGEST)
     for name in _UNSUPPORTED:
         if body.get(name) is not None:
             fields.wrong(name, f"A start has no field {name}.")
     envelope = given if isinstance(given, dict) and {"codec", "blob"} <= set(given) else None
     if envelope is not None and envelope["codec"] != "avro":
         fields.wrong("input.codec", f"unsupported_payload_codec: {envelope['codec']!r} is no codec here; send avro.")
+    elif envelope is not None and not _decodes(envelope["blob"]):
+        if not fields.problems and crashes:
+            raise LookupError("the payload of the start does not decode")  # answered 500 (recording 433)
+        fields.wrong("input.blob", "The payload does not decode.")
     fields.done()
     return Order(
         workflow_id or new_id(),
@@ -104,13 +110,14 @@ def _read(request: Request) -> Order:
 
 
 def _blob(envelope: dict[str, Any] | None, given: list[Any] | dict[str, Any] | None) -> str:
-    """The arguments as a blob; a blob that does not decode is the server's crash (recording 433)."""
+    """The arguments as a blob: that of an envelope, or positional JSON values encoded."""
     if envelope is None:
         return encode_value(list(given.values()) if isinstance(given, dict) else given or [])
-    blob = envelope["blob"]
-    if not isinstance(blob, str) or decode_blob(blob).fault is not None:
-        raise LookupError("the payload of the start does not decode")
-    return blob
+    return str(envelope["blob"])
+
+
+def _decodes(blob: object) -> bool:
+    return isinstance(blob, str) and decode_blob(blob).fault is None
 
 
 def _duplicate(
@@ -210,16 +217,12 @@ def _insert_rows(connection: Connection, order: Order, namespace: str, run_id: s
         "arguments": order.arguments,
         "queue": order.queue,
         "run_timeout_seconds": order.run_timeout,
-        "execution_deadline_at": _deadline(now, order.execution_timeout),
-        "run_deadline_at": _deadline(now, order.run_timeout),
+        "execution_deadline_at": deadline_after(order.execution_timeout, now),
+        "run_deadline_at": deadline_after(order.run_timeout, now),
         "last_progress_at": moment,
     }
     insert(connection, "workflow_instances", [shared | instance])
     insert(connection, "workflow_runs", [shared | run])
-
-
-def _deadline(now: datetime, seconds: int | None) -> str | None:
-    return None if seconds is None else stored(now + timedelta(seconds=seconds))
 
 
 def _started_keys(run: sqlite3.Row, command: Command) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from dwctl.rehearsal.activity_deadlines import deadline_after
 from dwctl.rehearsal.closing import child_keys
 from dwctl.rehearsal.database import Connection, insert
 from dwctl.rehearsal.history_writer import append_event, new_attempt_id, new_id, stored_json
 from dwctl.rehearsal.tasks import add_task, run_row
 from dwctl.rehearsal.times import micros, stored
+from dwctl.rehearsal.turn import blob_of, codec_of
 
 Row = sqlite3.Row
 Json = dict[str, Any]
@@ -28,6 +30,7 @@ def start_child(
         "workflow_class": workflow_type,
         "workflow_type": workflow_type,
         "namespace": parent["namespace"],
+        "execution_timeout_seconds": command.get("execution_timeout_seconds"),
         "current_run_id": run_id,
         "run_count": 1,
         "reserved_at": moment,
@@ -156,7 +159,7 @@ def _add_run(
     now: datetime,
 ) -> Row:
     moment = stored(now)
-    arguments = command.get("arguments") or {}
+    arguments = command.get("arguments")
     is_next_run = instance_id == parent["workflow_instance_id"]
     row = {
         "id": run_id,
@@ -169,10 +172,11 @@ def _add_run(
         "visibility_labels": parent["visibility_labels"] if is_next_run else None,
         "status": "pending",
         "compatibility": parent["compatibility"],
-        "payload_codec": arguments.get("codec") or parent["payload_codec"],
-        "arguments": arguments.get("blob"),
+        "payload_codec": codec_of(arguments, parent["payload_codec"]),
+        "arguments": blob_of(arguments),
         "connection": parent["connection"],
         "queue": command.get("queue") or parent["queue"],
+        **_limits(parent, command, now, is_next_run=is_next_run),
         "started_at": moment,
         "last_progress_at": moment,
         "created_at": moment,
@@ -183,6 +187,17 @@ def _add_run(
     }
     insert(connection, "workflow_runs", [row])
     return run_row(connection, run_id)
+
+
+def _limits(parent: Row, command: Mapping[str, Any], now: datetime, *, is_next_run: bool) -> Json:
+    """Each run of an instance has the same time from its own start; the execution has one deadline for all."""
+    seconds = command.get("run_timeout_seconds") or (parent["run_timeout_seconds"] if is_next_run else None)
+    execution = deadline_after(command.get("execution_timeout_seconds"), now)
+    return {
+        "run_timeout_seconds": seconds,
+        "run_deadline_at": deadline_after(seconds, now),
+        "execution_deadline_at": parent["execution_deadline_at"] if is_next_run else execution,
+    }
 
 
 def _record_start(

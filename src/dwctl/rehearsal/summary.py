@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dwctl.bundle.loose import integer
 from dwctl.rehearsal.import_context import IMPORT_SOURCE
 from dwctl.rehearsal.run_view import Columns, RunView
 from dwctl.rehearsal.times import from_stored, micros, stored_as_micros
@@ -79,7 +80,9 @@ def summary_of(view: RunView, waits: list[Wait], now: datetime, *, imported: str
         "exception_count": len(view.failures),
         "history_event_count": len(view.events),
         "history_size_bytes": sum([event["size"] for event in view.events]),
-        "history_fan_out": max([event["payload"].get("parallel_group_size") or 0 for event in view.events], default=0),
+        "history_fan_out": max(
+            [integer(event["payload"].get("parallel_group_size")) or 0 for event in view.events], default=0
+        ),
         "created_at": run["created_at"],
         "updated_at": run["closed_at"] or run["last_progress_at"] or run["updated_at"],
     }

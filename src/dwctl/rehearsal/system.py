@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dwctl.rehearsal import repair, retention
-from dwctl.rehearsal.answers import answer, namespace_of, state_of
+from dwctl.rehearsal.answers import answer, body_of, namespace_of, state_of
+from dwctl.rehearsal.narrowing import narrowing_of
 
 
 def repair_status(request: Request) -> Response:
@@ -17,10 +18,11 @@ def repair_status(request: Request) -> Response:
 
 
 def repair_pass(request: Request) -> Response:
-    """`POST /api/system/repair/pass`."""
+    """`POST /api/system/repair/pass`, of all runs of the namespace or of those that the body names."""
     state = state_of(request)
+    only = narrowing_of(body_of(request))
     with state.database.write() as connection:
-        document = repair.repair_pass(connection, namespace_of(request), state.now())
+        document = repair.repair_pass(connection, namespace_of(request), state.now(), only)
     state.wakeups.wake_all()
     return answer(request, document)
 

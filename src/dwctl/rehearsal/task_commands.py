@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dwctl.bundle.avro_value import decode_blob
-from dwctl.rehearsal.activity_steps import TIMEOUTS, schedule_activity
+from dwctl.rehearsal.activity_deadlines import TIMEOUTS
+from dwctl.rehearsal.activity_steps import schedule_activity
 from dwctl.rehearsal.attributes import typed
 from dwctl.rehearsal.closing import add_failure, close_run
 from dwctl.rehearsal.columns import WriteFailedError
+from dwctl.rehearsal.groups import PLACE, groups_in, is_place
 from dwctl.rehearsal.history_writer import new_attempt_id
 from dwctl.rehearsal.run_metadata import upsert_memo_entries, upsert_search_attributes
 from dwctl.rehearsal.successors import child_events, continue_as_new, start_child
@@ -184,7 +186,7 @@ UPDATE_COMMANDS = frozenset({"complete_update", "fail_update"})
 """The commands that answer an update and leave the run where it is."""
 
 _CLOSING = frozenset({"complete_workflow", "fail_workflow", "continue_as_new"})
-_SECONDS = ("delay_seconds", "timeout_seconds", *TIMEOUTS)
+_SECONDS = ("delay_seconds", "timeout_seconds", "execution_timeout_seconds", "run_timeout_seconds", *TIMEOUTS)
 _OBJECTS = ("retry_policy", "attributes", "exception")
 
 # The names become keys and columns.
@@ -217,6 +219,8 @@ def _wrong_fields(kind: str, command: TaskCommand) -> list[tuple[str, str]]:
         elif (name in _OBJECTS and not isinstance(value, Mapping)) or (name in _TEXTS and not isinstance(value, str)):
             wrong.append((name, f"{name} is {'an object' if name in _OBJECTS else 'a text'}."))
     wrong += [*_wrong_group(given), *_wrong_retries(given)]
+    if "arguments" in given and blob_of(given["arguments"]) is None:
+        wrong.append(("arguments", "arguments is a payload with a codec and a blob."))
     if kind == "upsert_memo" and "entries" in given and memo_entries(command) is None:
         wrong.append(("entries", "entries is a payload of a map with at least one entry."))
     if kind == "upsert_search_attributes" and isinstance(given.get("attributes"), Mapping):
@@ -231,10 +235,11 @@ def _wrong_group(given: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("parallel_group_path", "parallel_group_path is a list of groups.")]
     if any(entry.get("parallel_group_mode") == "select" for entry in path):
         return [("parallel_group_path", "This server has no durable selection.")]
-    numbers = ("parallel_group_base_sequence", "parallel_group_size", "parallel_group_index")
-    if any(type(entry.get(name)) is not int for entry in path for name in numbers):
-        return [("parallel_group_path", f"Each group has {', '.join(numbers)} as whole numbers.")]
-    return []
+    if len(groups_in(path)) < len(path):
+        return [("parallel_group_path", f"Each group has {', '.join(PLACE)} as whole numbers.")]
+    wrong = [(name, f"{name} is a whole number.") for name in PLACE if not is_place(given.get(name, 0))]
+    names = ("parallel_group_id", "parallel_group_kind")
+    return wrong + [(name, f"{name} is a text.") for name in names if not isinstance(given.get(name, ""), str)]
 
 
 def _wrong_retries(given: Mapping[str, Any]) -> list[tuple[str, str]]:

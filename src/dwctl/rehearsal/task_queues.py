@@ -26,24 +26,28 @@ PENDING_QUERIES = 1024
 _COUNTS = """
     SELECT task_type,
            SUM(status = 'ready') AS ready,
-           SUM(status = 'ready' AND available_at <= :now) AS due,
+           SUM(status = 'ready' AND {due} <= :now) AS due,
            SUM(status = 'leased') AS leased,
-           SUM(status = 'leased' AND lease_expires_at < :now) AS expired,
+           SUM(status = 'leased' AND COALESCE(lease_expires_at < :now, 0)) AS expired,
            MIN(CASE WHEN status = 'leased' AND lease_expires_at < :now THEN lease_expires_at END) AS oldest_expired,
-           SUM(status = 'ready' AND available_at <= :now AND {since} < :overdue) AS overdue,
-           MIN(CASE WHEN status = 'ready' AND available_at <= :now AND {since} < :overdue THEN {since} END)
+           SUM(status = 'ready' AND {due} <= :now AND {since} < :overdue) AS overdue,
+           MIN(CASE WHEN status = 'ready' AND {due} <= :now AND {since} < :overdue THEN {since} END)
                AS oldest_overdue,
-           SUM(created_at >= :minute) AS added,
+           SUM(COALESCE(created_at >= :minute, 0)) AS added,
            SUM(COALESCE(leased_at >= :minute, 0)) AS dispatched
       FROM workflow_tasks
      WHERE namespace = :namespace AND queue = :queue AND task_type IN ('workflow', 'activity')
      GROUP BY task_type
-""".format(since="COALESCE(last_dispatched_at, available_at, created_at)")  # noqa: S608 - our own names
+""".format(  # noqa: S608 - our own names
+    since="COALESCE(last_dispatched_at, available_at, created_at)",
+    due="COALESCE(available_at, '')",  # without a time, a task is ready now
+)
 
 _OLDEST_DUE = """
-    SELECT t.id, t.task_type, t.workflow_run_id, r.workflow_instance_id, MIN(t.available_at) AS available_at
+    SELECT t.id, t.task_type, t.workflow_run_id, r.workflow_instance_id,
+           MIN(COALESCE(t.available_at, t.created_at)) AS available_at
       FROM workflow_tasks t JOIN workflow_runs r ON r.id = t.workflow_run_id
-     WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'ready' AND t.available_at <= :now
+     WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'ready' AND COALESCE(t.available_at, '') <= :now
        AND t.task_type IN ('workflow', 'activity')
 """
 

@@ -90,7 +90,7 @@ _CLAIMABLE = """
       CROSS JOIN workflow_runs r ON r.id = t.workflow_run_id
       {join}
      WHERE t.namespace = :namespace AND t.queue = :queue AND t.status = 'ready' AND t.task_type = '{kind}'
-       AND t.available_at <= :now
+       AND COALESCE(t.available_at, '') <= :now
        AND (t.compatibility IS NULL OR t.compatibility = :build_id)
        AND (r.compatibility IS NULL OR r.compatibility = :build_id)
        AND r.status IN ('pending', 'running', 'waiting')

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dwctl.rehearsal.database import Connection, insert
-from dwctl.rehearsal.groups import is_settled
+from dwctl.rehearsal.groups import groups_in, is_settled
 from dwctl.rehearsal.history_writer import append_event, loaded_map, new_id, task_snapshot
 from dwctl.rehearsal.quirks import Profile, Q
 from dwctl.rehearsal.tasks import LEASE, add_task, close_task, resume_run, run_row, task_row
@@ -100,7 +100,7 @@ def _fire(connection: Connection, task_id: str, now: datetime) -> tuple[str, str
     payload = loaded_map(task["payload"])
     run = run_row(connection, task["workflow_run_id"])
     timer = connection.execute(
-        "SELECT * FROM workflow_run_timers WHERE id = ? AND status = 'pending'", (payload.get("timer_id"),)
+        "SELECT * FROM workflow_run_timers WHERE id = ? AND status = 'pending'", (str(payload.get("timer_id")),)
     ).fetchone()
     if timer is None:
         close_task(connection, task_id, "cancelled", now)
@@ -141,7 +141,7 @@ def _record_fired(
         "workflow_sequence": timer["sequence"],
         "workflow_event_type": "TimerFired",
     }
-    if is_settled(connection, run["id"], wait.get("parallel_group_path") or []):
+    if is_settled(connection, run["id"], groups_in(wait.get("parallel_group_path"))):
         resume_run(connection, run, resumption, now)
 
 

@@ -15,11 +15,11 @@ from dwctl.rehearsal.answers import (
     CONTROL_VERSION,
     Refusal,
     answer,
+    json_of,
     namespace_of,
     query_of,
     raw_answer,
     state_of,
-    to_json,
 )
 from dwctl.rehearsal.claims import page_start, page_token
 from dwctl.rehearsal.database import Connection
@@ -149,7 +149,7 @@ async def history(request: Request) -> Response:
             "sequence": row["sequence"],
             "event_type": row["event_type"],
             "timestamp": stored_as_micros(row["recorded_at"]),
-            "payload": json.loads(row["payload"]) if row["payload"] else {},
+            "payload": json.loads(row["payload"] or "{}") or {},
         }
         for row in page
     ]
@@ -186,4 +186,4 @@ def export(request: Request) -> Response:
     with state.database.read() as connection:
         run = run_or_404(connection, request)
         bundle = export_bundle(connection, run["id"], now=state.now())
-    return raw_answer(request, to_json(bundle), 200, {CONTROL_HEADER: CONTROL_VERSION})
+    return raw_answer(request, json_of(request, bundle), 200, {CONTROL_HEADER: CONTROL_VERSION})

@@ -22,10 +22,11 @@ from dwctl.rehearsal.registrations import deregister, heartbeat, poller, registe
 from dwctl.rehearsal.retention import retention_pass
 from dwctl.rehearsal.state import Rehearsal
 from dwctl.rehearsal.tasks import Poller, claim, give_back, has_become_ready, recover_expired_leases, task_row
+from dwctl.rehearsal.timeouts import enforce_timeouts, is_anything_late
 from dwctl.rehearsal.timers import fire_due_timers
 from dwctl.rehearsal.times import stored
 from dwctl.rehearsal.validation import Fields
-from dwctl.rehearsal.worker_protocol import has_memo_payloads
+from dwctl.rehearsal.worker_protocol import wraps_memos
 from dwctl.rehearsal.workflow_tasks import page_size
 
 Json = dict[str, Any]
@@ -59,16 +60,21 @@ def _readiness(state: Rehearsal) -> Callable[[str, str, datetime], bool]:
 
 
 def run_server_queue(state: Rehearsal) -> None:
-    """What the server's own queue does: fire due timers, and take tasks back whose lease ran out."""
-    now = state.now()
+    """What the server's own queue does: fire due timers, and take tasks back whose lease ran out.
+
+    It enforces timeouts too, unless they wait for a repair pass.
+    """
+    now, enforces = state.now(), not state.profile.has(Q.TIMEOUTS_WAIT_FOR_REPAIR)
     with state.database.read() as connection:
-        if not _is_anything_due(connection, now):
+        if not (_is_anything_due(connection, now) or (enforces and is_anything_late(connection, now))):
             return
     with state.database.write() as connection:
         fired = fire_due_timers(connection, state.profile, now)
+        # Before leases are given back: an attempt that is late and whose worker is gone is late all the same.
+        late = enforce_timeouts(connection, None, now).touched if enforces else set()
         recovered = recover_expired_leases(connection, now)
-        changed_runs(connection, {run_id for run_id, _, _ in fired}, now)
-    wake_queues(state, {(namespace, queue) for _, namespace, queue in fired} | set(recovered))
+        queues = changed_runs(connection, {run_id for run_id, _, _ in fired} | late, now)
+    wake_queues(state, {(namespace, queue) for _, namespace, queue in fired} | queues | set(recovered))
 
 
 def _is_anything_due(connection: Connection, now: datetime) -> bool:
@@ -126,7 +132,7 @@ async def poll_workflow_task(request: Request) -> Response:
     state = state_of(request)
     fields = Fields(body_of(request))
     size = page_size(fields)
-    memos = has_memo_payloads(state.settings.protocol)
+    memos = wraps_memos(state)
 
     def document(connection: Connection, task: Any, _: bool) -> Json:
         return workflow_claim(connection, task, size, memo_envelopes=memos)

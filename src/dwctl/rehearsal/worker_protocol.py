@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from dwctl.rehearsal.quirks import Q
+
+if TYPE_CHECKING:
+    from dwctl.rehearsal.state import Rehearsal
 
 Json = dict[str, Any]
 
@@ -20,6 +25,11 @@ def has_memo_payloads(protocol: str) -> bool:
     """Whether workers of this protocol read and write memos as payloads."""
     major, _, minor = protocol.partition(".")
     return (int(major), int(minor)) >= MEMO_PAYLOADS_SINCE
+
+
+def wraps_memos(state: Rehearsal) -> bool:
+    """Whether this server gives its workers a memo as a payload that the history has as plain JSON."""
+    return has_memo_payloads(state.settings.protocol) and state.profile.has(Q.RECORDED_MEMOS_WRAPPED)
 
 
 def later_capabilities(protocol: str) -> Json:

@@ -17,6 +17,7 @@ from dwctl.rehearsal.commands import Command, answered, reason_payload, record, 
 from dwctl.rehearsal.database import Connection
 from dwctl.rehearsal.history_writer import append_event
 from dwctl.rehearsal.progress import changed_runs, wake_queues
+from dwctl.rehearsal.quirks import Q
 from dwctl.rehearsal.runs import current_run, instance_or_404, run_or_404
 from dwctl.rehearsal.times import micros, stored, stored_as_micros
 from dwctl.rehearsal.validation import Fields
@@ -134,7 +135,8 @@ def signal(request: Request) -> Response:
         run = _target(connection, request)
         if is_terminal(run["status"]):
             return _refused(connection, request, run, "signal", "run_not_active", payload, now, {"signal_name": name})
-        declared = declared_signals(connection, run["id"])
+        must_be_declared = state.profile.has(Q.SIGNALS_NEED_A_DECLARATION)
+        declared = declared_signals(connection, run["id"]) if must_be_declared else None
         if declared is not None and name not in declared:
             return _unknown_signal(connection, request, run, declared, payload, now)
         message = _next_message(connection, run)

@@ -20,7 +20,7 @@ from dwctl.rehearsal.timers import cancel_wait_timers
 from dwctl.rehearsal.times import stored, stored_as_micros
 from dwctl.rehearsal.turn import Turn
 from dwctl.rehearsal.validation import Fields
-from dwctl.rehearsal.worker_protocol import has_memo_payloads
+from dwctl.rehearsal.worker_protocol import wraps_memos
 
 Json = dict[str, Any]
 
@@ -170,7 +170,7 @@ def history(request: Request) -> Response:
         raise Refusal(400, {"task_id": task_id, "error": "The page token is unknown.", "reason": "invalid_page_token"})
     with state.database.read() as connection:
         _, run = held_workflow_task(connection, namespace_of(request), task_id, owner, attempt, state.now())
-        memos = has_memo_payloads(state.settings.protocol)
+        memos = wraps_memos(state)
         events, next_token = history_page(connection, run, start, size, memo_envelopes=memos)
     document = {
         "task_id": task_id,

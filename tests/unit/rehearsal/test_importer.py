@@ -144,3 +144,14 @@ def test_what_is_no_bundle_is_rejected(document: bytes) -> None:
     assert report["status"] == "rejected"
     assert report["eligibility"]["eligible"] is False
     assert "bundle.integrity_failed" in _errors(report)
+
+
+def test_a_database_without_import_markers_is_named_before_anything_else() -> None:
+    database = Database()
+    with database.write() as connection:
+        connection.execute("ALTER TABLE workflow_runs DROP COLUMN import_dedupe_key")
+    assert _errors(_import(database, WAITING.read_bytes())) == ["target.import_markers_missing"]
+    codec = _import(database, sealed(small_bundle({"payloads.codec": "json"})), dry_run=True)
+    assert _errors(codec) == ["target.import_markers_missing", "payload_codec.unsupported"]
+    assert codec["eligibility"]["eligible"] is False
+    assert _all(database, "workflow_runs") == []

@@ -188,3 +188,14 @@ def test_a_worker_of_today_gets_recorded_memos_as_payloads() -> None:
         payload = server.poll()["history_events"][1]["payload"]
         for key in ("entries", "merged"):
             assert (payload[key] if protocol == "1.15" else set(payload[key])) == shown
+
+
+def test_an_imported_task_that_names_no_time_is_ready_now() -> None:
+    server = in_process()
+    server.register("w")
+    imported(server, ready_run(1, {"tasks.0.available_at": None}))
+    (queue,) = server.get("task-queues")["task_queues"]
+    assert queue["stats"]["workflow_tasks"]["ready_count"] == 1
+    server.clock.turn(seconds=10)
+    assert server.get("system/repair")["candidates"]["total_candidates"] == 1
+    assert server.poll()["workflow_id"] == "order-1"

@@ -84,6 +84,24 @@ def test_in_measured_it_waits_for_a_repair_pass() -> None:
     assert server.poll()["workflow_event_type"] == "TimerFired"
 
 
+@pytest.mark.parametrize("named", [{"run_ids": ["another"]}, {"instance_id": "another"}])
+def test_a_pass_for_other_runs_leaves_the_timer_alone(named: dict[str, Any]) -> None:
+    server = with_timer("measured")
+    server.clock.turn(hours=3)
+    document = server.post("system/repair/pass", named)
+    assert document["dispatched_tasks"] == 0
+    assert {key: document[key] for key in named} == named
+    assert server.poll() is None
+
+
+def test_a_pass_for_this_run_fires_it() -> None:
+    server = with_timer("measured")
+    server.clock.turn(hours=3)
+    (run,) = server.rows("SELECT id, workflow_instance_id AS instance FROM workflow_runs")
+    document = server.post("system/repair/pass", {"run_ids": [run["id"]], "instance_id": run["instance"]})
+    assert (document["dispatched_tasks"], document["run_ids"]) == (1, [run["id"]])
+
+
 def test_a_pass_before_a_timer_is_due_does_not_fire_it() -> None:
     server = with_timer("measured")
     assert server.post("system/repair/pass", {})["dispatched_tasks"] == 0
@@ -222,3 +240,19 @@ def test_a_run_that_is_open_is_kept_however_old() -> None:
     server.start()
     server.clock.turn(days=400)
     assert server.get("system/retention")["expired_run_count"] == 0
+
+
+def test_a_pass_takes_from_each_queue_in_turn() -> None:
+    server = in_process()
+    for number in range(40):
+        queue = "slow" if number >= 38 else "default"
+        changes = {"tasks.0.created_at": "2026-11-22T22:11:34.036225Z", "tasks.0.queue": queue}
+        imported(server, ready_run(number, changes))
+    candidates = server.get("system/repair")["candidates"]
+    scopes = {scope["queue"]: scope for scope in candidates["scopes"]}
+    assert {queue: scope["selected_total_candidates"] for queue, scope in scopes.items()} == {"default": 23, "slow": 2}
+    assert [scopes[queue]["scan_limited_by_global_policy"] for queue in ("default", "slow")] == [True, False]
+    assert candidates["oldest_task_candidate_created_at"] == "2026-11-22T22:11:34.036225Z"
+    assert server.post("system/repair/pass", {})["dispatched_tasks"] == 25
+    left = server.get("system/repair")["candidates"]["scopes"]
+    assert [(scope["queue"], scope["total_candidates"]) for scope in left] == [("default", 15)]

@@ -333,3 +333,23 @@ def _accept_update(server: InProcess, run_id: str) -> None:
             " status, arguments) VALUES ('u-1', 'c-1', 'order-1', ?, 'approve', 'accepted', ?)",
             (run_id, payload([])["blob"]),
         )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("parallel_group_size", {"a": 1}),
+        ("parallel_group_index", -1),
+        ("parallel_group_id", 7),
+        ("arguments", True),
+        ("arguments", {"codec": "avro", "blob": 7}),
+        ("run_timeout_seconds", 2**31),
+    ],
+)
+def test_a_field_of_the_wrong_type_is_named(field: str, value: object) -> None:
+    server = in_process()
+    server.register("w")
+    server.start()
+    command = {"type": "start_child_workflow", "workflow_type": "child", field: value}
+    refused = server.complete(server.poll(), command, status=422)
+    assert list(refused["errors"]) == [f"commands.0.{field}"]
