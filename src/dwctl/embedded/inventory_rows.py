@@ -1,0 +1,371 @@
+"""The rows behind the inventory: one page of runs, then one query a related table for the whole page.
+
+No query is made for a single run, so a million runs cost a thousand pages, and memory holds one page.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dwctl.bundle import vocabulary
+from dwctl.embedded.filters import RunFilter, conditions
+from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, TIME_COLUMNS, Held, RunColumns
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement, FromClause, Select, Table
+
+    from dwctl.embedded.snapshot import Snapshot
+
+PAGE = 5000
+"""Runs a page: the keyset step, and the reach of each grouped query."""
+
+SETTLED_TASKS = frozenset({"completed", "cancelled", "failed"})
+SETTLED_TIMERS = frozenset({"fired", "cancelled"})
+SETTLED_SIGNALS = frozenset({"applied", "rejected"})
+SETTLED_UPDATES = frozenset({"completed", "failed", "rejected"})
+
+_FRACTION_IS_KEPT_FROM = 1e17
+"""PHP writes whole numbers from here on as `1.0e+17`, with their fraction (contract/import.md §1)."""
+
+_OTHER_NAMES = {
+    "run_id": ("workflow_runs", "id"),
+    "instance_id": ("workflow_runs", "workflow_instance_id"),
+    "current_run_id": ("workflow_instances", "current_run_id"),
+    "run_count": ("workflow_instances", "run_count"),
+    "history_events": ("workflow_run_summaries", "history_event_count"),
+    "history_bytes": ("workflow_run_summaries", "history_size_bytes"),
+}
+"""The fields of `RunColumns` that are not a column of workflow_runs under the same name."""
+
+_TIMES = tuple(RunColumns._fields.index(name) for name in TIME_COLUMNS)
+
+
+class LinkedRun(NamedTuple):
+    """A link row seen from one of its ends; `child_status` is None where the child has no row here."""
+
+    link_type: str
+    parent_run_id: str
+    child_run_id: str
+    child_status: str | None
+
+
+class OddRow(NamedTuple):
+    """A row that the importer would refuse or drop: which table, and the words in question."""
+
+    table: str
+    type: str | None
+    status: str | None
+    codec: str | None
+    class_name: str | None = None
+
+
+@dataclass(slots=True)
+class PageWork:
+    """What hangs on the runs of a page, by run id."""
+
+    held_tasks: dict[str, list[Held]] = field(default_factory=lambda: defaultdict(list))
+    attempts: dict[str, list[Held]] = field(default_factory=lambda: defaultdict(list))
+    ready: dict[str, int] = field(default_factory=dict)
+    timers: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    signals: dict[str, int] = field(default_factory=dict)
+    updates: dict[str, int] = field(default_factory=dict)
+    links: dict[str, list[LinkedRun]] = field(default_factory=lambda: defaultdict(list))
+    whole_floats: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    odd: dict[str, list[OddRow]] = field(default_factory=lambda: defaultdict(list))
+    highest_run: dict[str, int] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+
+    def note_busy(self) -> None:
+        """Note which runs have anything at all, so that the others cost nothing."""
+        parts = (
+            self.held_tasks, self.attempts, self.ready, self.timers, self.signals, self.updates, self.links,
+            self.whole_floats, self.odd,
+        )  # fmt: skip
+        self.busy = set().union(*parts)
+
+
+def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Iterator[list[RunColumns]]:
+    """The runs that rows let through, in the order of their ids, a page at a time."""
+    statement, key = _run_select(snapshot, wanted)
+    instant = snapshot.clock.instant
+    page: list[RunColumns] = []
+    for found in snapshot.pages(statement, key, size=size):
+        values = list(found)
+        for place in _TIMES:
+            if values[place] is not None:
+                values[place] = instant(values[place])
+        page.append(RunColumns(*values))
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _run_select(snapshot: Snapshot, wanted: RunFilter) -> tuple[Select[Any], Column[Any]]:
+    from sqlalchemy import select
+
+    runs = snapshot.table("workflow_runs")
+    source: FromClause = runs
+    for name, on in (("workflow_instances", "workflow_instance_id"), ("workflow_run_summaries", "id")):
+        if snapshot.has(name, "id"):
+            source = source.outerjoin(snapshot.table(name), snapshot.table(name).c.id == runs.c[on])
+    columns = [_column(snapshot, *_OTHER_NAMES.get(name, ("workflow_runs", name))) for name in RunColumns._fields]
+    return select(*columns).select_from(source).where(*conditions(wanted, snapshot, runs)), runs.c.id
+
+
+def _column(snapshot: Snapshot, table: str, name: str) -> ColumnElement[Any]:
+    from sqlalchemy import null
+
+    there = snapshot.has(table, name)
+    return snapshot.table(table).c[name] if there else null().label(name)
+
+
+class PageReader:
+    """Asks the related tables about one page after another.
+
+    `side_by_side` says that a page holds every run between its first and its last, so that a range of the
+    index will do. What the database has no table or column for stays empty: the gaps of the snapshot say so.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, side_by_side: bool, deep: bool = False) -> None:
+        self._snapshot = snapshot
+        self._side_by_side = side_by_side
+        self._deep = deep
+
+    def read(self, page: Sequence[RunColumns]) -> PageWork:
+        """Everything about the runs of this page."""
+        work = PageWork()
+        ids = [run.run_id for run in page]
+        for query in (
+            self._tasks, self._attempts, self._timers, self._signals, self._updates, self._links, self._whole_floats,
+            self._odd_commands, self._odd_activities,
+        ):  # fmt: skip
+            query(ids, work)
+        if self._deep:
+            self._odd_events(ids, work)
+        self._highest_runs(page, work)
+        work.note_busy()
+        return work
+
+    def _within(self, column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
+        return column.between(ids[0], ids[-1]) if self._side_by_side else column.in_(ids)
+
+    def _rows(self, statement: Select[Any]) -> Iterable[Any]:
+        return self._snapshot.all(statement)
+
+    def _table(self, name: str, *columns: str) -> Table | None:
+        return self._snapshot.table(name) if self._snapshot.has(name, *columns) else None
+
+    def _tasks(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import or_, select
+
+        tasks = self._table("workflow_tasks", "id", "workflow_run_id", "task_type", "status")
+        if tasks is None:
+            return
+        owner = _column(self._snapshot, "workflow_tasks", "lease_owner")
+        expires = _column(self._snapshot, "workflow_tasks", "lease_expires_at")
+        statement = select(
+            tasks.c.workflow_run_id, tasks.c.id, tasks.c.task_type, tasks.c.status, owner, expires
+        ).where(
+            self._within(tasks.c.workflow_run_id, ids),
+            or_(
+                tasks.c.status.not_in(sorted(SETTLED_TASKS)), tasks.c.task_type.not_in(sorted(vocabulary.TASK_TYPES))
+            ),
+        )  # fmt: skip
+        for run_id, task_id, kind, status, lease_owner, expires_at in self._rows(statement.order_by(tasks.c.id)):
+            if status == "leased":
+                until = self._snapshot.instant(expires_at)
+                work.held_tasks[run_id].append(Held(f"{kind} task", task_id, lease_owner, until))
+            elif status == "ready":
+                work.ready[run_id] = work.ready.get(run_id, 0) + 1
+            if kind not in vocabulary.TASK_TYPES or status not in vocabulary.TASK_STATUSES:
+                work.odd[run_id].append(OddRow("tasks", kind, status, None))
+
+    def _attempts(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import select
+
+        attempts = self._table("activity_attempts", "id", "workflow_run_id", "status")
+        if attempts is None:
+            return
+        owner = _column(self._snapshot, "activity_attempts", "lease_owner")
+        expires = _column(self._snapshot, "activity_attempts", "lease_expires_at")
+        statement = select(attempts.c.workflow_run_id, attempts.c.id, owner, expires).where(
+            self._within(attempts.c.workflow_run_id, ids), attempts.c.status == "running"
+        )
+        for run_id, attempt_id, lease_owner, expires_at in self._rows(statement.order_by(attempts.c.id)):
+            until = self._snapshot.instant(expires_at)
+            work.attempts[run_id].append(Held(RUNNING_ATTEMPT, attempt_id, lease_owner, until))
+
+    def _timers(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import func, select
+
+        timers = self._table("workflow_run_timers", "workflow_run_id", "status", "fire_at")
+        if timers is None:
+            return
+        statement = (
+            select(timers.c.workflow_run_id, timers.c.status, func.count(), func.min(timers.c.fire_at))
+            .where(self._within(timers.c.workflow_run_id, ids), timers.c.status.not_in(sorted(SETTLED_TIMERS)))
+            .group_by(timers.c.workflow_run_id, timers.c.status)
+        )
+        for run_id, status, count, fire_at in self._rows(statement):
+            if status == "pending":
+                work.timers[run_id] = (count, self._snapshot.instant(fire_at))
+            else:
+                work.odd[run_id].append(OddRow("timers", None, status, None))
+
+    def _signals(self, ids: Sequence[str], work: PageWork) -> None:
+        self._requests("workflow_signal_records", "signals", SETTLED_SIGNALS, work.signals, ids, work)
+
+    def _updates(self, ids: Sequence[str], work: PageWork) -> None:
+        self._requests("workflow_updates", "updates", SETTLED_UPDATES, work.updates, ids, work)
+
+    def _requests(
+        self,
+        name: str,
+        section: str,
+        settled: frozenset[str],
+        open_: dict[str, int],
+        ids: Sequence[str],
+        work: PageWork,
+    ) -> None:
+        from sqlalchemy import func, or_, select
+
+        table = self._table(name, "workflow_run_id", "status")
+        if table is None:
+            return
+        codec = _column(self._snapshot, name, "payload_codec")
+        statement = (
+            select(table.c.workflow_run_id, table.c.status, codec, func.count())
+            .where(
+                self._within(table.c.workflow_run_id, ids),
+                or_(table.c.status.not_in(sorted(settled)), is_foreign(codec)),
+            )
+            .group_by(table.c.workflow_run_id, table.c.status, codec)
+        )
+        for run_id, status, found, count in self._rows(statement):
+            if status not in settled:
+                open_[run_id] = open_.get(run_id, 0) + count
+            if found and found != vocabulary.CODEC:
+                work.odd[run_id].append(OddRow(section, None, status, found))
+
+    def _links(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import select
+
+        links = self._table("workflow_links", "link_type", "parent_workflow_run_id", "child_workflow_run_id")
+        if links is None:
+            return
+        child = self._snapshot.table("workflow_runs").alias("child")
+        for end in (links.c.parent_workflow_run_id, links.c.child_workflow_run_id):
+            statement = (
+                select(links.c.link_type, links.c.parent_workflow_run_id, links.c.child_workflow_run_id, child.c.status)
+                .select_from(links.outerjoin(child, child.c.id == links.c.child_workflow_run_id))
+                .where(self._within(end, ids))
+                .order_by(links.c.parent_workflow_run_id, links.c.child_workflow_run_id, links.c.link_type)
+            )
+            for row in self._rows(statement):
+                link = LinkedRun(*row)
+                work.links[link.parent_run_id if end is links.c.parent_workflow_run_id else link.child_run_id].append(
+                    link
+                )
+
+    def _whole_floats(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import func, select
+
+        name = "workflow_search_attributes"
+        attributes = self._table(name, "workflow_run_id", "key", "value_float")
+        if attributes is None:
+            return
+        value = attributes.c.value_float
+        statement = select(attributes.c.workflow_run_id, attributes.c.key).where(
+            self._within(attributes.c.workflow_run_id, ids),
+            value.is_not(None),
+            func.round(value) == value,
+            func.abs(value) < _FRACTION_IS_KEPT_FROM,
+        )
+        for run_id, key in self._rows(statement.order_by(attributes.c.workflow_run_id, attributes.c.key)):
+            work.whole_floats[run_id].append(key)
+
+    def _odd_commands(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import or_, select
+
+        name = "workflow_commands"
+        commands = self._table(name, "workflow_run_id", "command_type", "status")
+        if commands is None:
+            return
+        codec = _column(self._snapshot, name, "payload_codec")
+        statement = select(commands.c.workflow_run_id, commands.c.command_type, commands.c.status, codec)
+        odd = or_(
+            commands.c.command_type.not_in(sorted(vocabulary.COMMAND_TYPES)),
+            commands.c.status.not_in(sorted(vocabulary.COMMAND_STATUSES)),
+            is_foreign(codec),
+        )
+        within = self._within(commands.c.workflow_run_id, ids)
+        self._note_odd("commands", statement.where(within, odd).distinct(), work)
+
+    def _odd_activities(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import or_, select
+
+        name = "activity_executions"
+        activities = self._table(name, "workflow_run_id", "activity_type", "status")
+        if activities is None:
+            return
+        codec = _column(self._snapshot, name, "payload_codec")
+        class_name = _column(self._snapshot, name, "activity_class")
+        statement = select(
+            activities.c.workflow_run_id, activities.c.activity_type, activities.c.status, codec,
+            class_name,
+        )  # fmt: skip
+        odd = or_(looks_like_class(activities.c.activity_type, class_name), is_foreign(codec))
+        within = self._within(activities.c.workflow_run_id, ids)
+        self._note_odd("activities", statement.where(within, odd).distinct(), work)
+
+    def _odd_events(self, ids: Sequence[str], work: PageWork) -> None:
+        from sqlalchemy import literal, null, select
+
+        events = self._table("workflow_history_events", "workflow_run_id", "event_type")
+        if events is None:
+            return
+        statement = select(events.c.workflow_run_id, events.c.event_type, literal("").label("s"), null()).where(
+            self._within(events.c.workflow_run_id, ids),
+            events.c.event_type.not_in(sorted(vocabulary.EVENT_TYPES)),
+        )
+        self._note_odd("history_events", statement.distinct(), work)
+
+    def _note_odd(self, section: str, statement: Select[Any], work: PageWork) -> None:
+        for row in self._rows(statement):
+            run_id, *words = row
+            work.odd[run_id].append(OddRow(section, *words))
+
+    def _highest_runs(self, page: Sequence[RunColumns], work: PageWork) -> None:
+        """The newest run of each instance, where the page does not tell: an export calls that the current one."""
+        from sqlalchemy import func, select
+
+        asked = sorted({run.instance_id for run in page if not is_only_run(run)})
+        runs = self._snapshot.table("workflow_runs")
+        if not asked:
+            return
+        instance = runs.c.workflow_instance_id
+        statement = select(instance, func.max(runs.c.run_number)).where(instance.in_(asked)).group_by(instance)
+        for instance_id, highest in self._rows(statement):
+            work.highest_run[instance_id] = highest
+
+
+def is_only_run(run: RunColumns) -> bool:
+    """Whether the row alone says that the run is the newest of its instance."""
+    return run.current_run_id == run.run_id and run.run_number == run.run_count
+
+
+def is_foreign(codec: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a codec column names another codec than Avro; null and the empty text name none."""
+    return codec.not_in(["", vocabulary.CODEC])
+
+
+def looks_like_class(type_key: ColumnElement[Any], class_name: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a type key is a PHP class name: it holds a backslash, or is the class."""
+    from sqlalchemy import or_
+
+    return or_(type_key.contains("\\", autoescape=True), type_key == class_name)

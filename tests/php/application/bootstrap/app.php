@@ -1,0 +1,3 @@
+<?php
+
+return new Standin\Application(dirname(__DIR__));
