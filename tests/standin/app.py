@@ -410,6 +410,7 @@ class StandIn:
             return 409, {"outcome": "rejected_run_not_closed", "reason": "run_not_closed", "message": "open"}
         outcome = "archive_not_needed" if run.archived else "archived"
         run.archived = True
+        run.workflow["archived_at"] = NOW
         return 200, {"outcome": outcome, "reason": "the operator's own text"}
 
     def _start(self, body: dict[str, Any], namespace: str) -> tuple[int, Any]:

@@ -118,6 +118,17 @@ def archive(server: Server, workflow_id: str, *, reason: str, run_id: str | None
     return Document(server.call(call)).text("outcome")
 
 
+def terminate(server: Server, workflow_id: str, *, reason: str) -> str:
+    """`POST …/terminate` ends the current run at once: `terminated`. A closed one is CallRefused `run_not_active`.
+
+    It is written into the run's history, so a lost answer is not followed by another request.
+    """
+    call = Call(
+        "POST", _path(workflow_id, "terminate"), _READ, body=json_body({"reason": reason}), repeat=Repeat.UNSENT
+    )
+    return Document(server.call(call)).text("outcome")
+
+
 def start(
     server: Server, *, workflow_id: str, workflow_type: str, task_queue: str, arguments: Sequence[Any] = ()
 ) -> Started:
