@@ -8,16 +8,15 @@ invisible to the HTTP API (contract/import.md §4.7). A key never is: arguments 
 from __future__ import annotations
 
 import json
-import re
-import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dwctl.embedded.calls import Caller, CallPrintsTooMuch, CallTimedOut
+from dwctl.embedded.child import PHP_RUNS, start_failure
+from dwctl.embedded.remote_words import as_one_command
 from dwctl.errors import DwctlError, RequestNotPossible, ServerFailed, ServerTimedOut, ServerUnreachable
 
-_RUNS = "dwctl: PHP runs"
 _NO_FILE, _STOPPED, _DIED, _INCOMPLETE = 70, 71, 72, 73
 
 # Artisan is watched rather than waited for: while PHP waits for a process it handles no signal, and a PHP that was
@@ -25,7 +24,7 @@ _NO_FILE, _STOPPED, _DIED, _INCOMPLETE = 70, 71, 72, 73
 # ran, since docker, kubectl and ssh use exit codes that PHP uses too (255 is also a fatal error).
 PHP_TEXT = " ".join(
     f"""
-    fwrite(STDERR, "{_RUNS}\\n");
+    fwrite(STDERR, "{PHP_RUNS}\\n");
     $path = realpath($argv[1]) ?: $argv[1]; $size = (int) $argv[2]; $arguments = array_slice($argv, 3);
     $file = false; $process = null;
     register_shutdown_function(static function () use (&$file, &$process) {{
@@ -58,8 +57,6 @@ PHP_TEXT = " ".join(
 One line, so that any remote shell takes it. Exits with artisan's 0 or 1, or with a code of its own.
 """
 
-_GRACE = 5.0
-
 
 @dataclass(frozen=True, slots=True)
 class ArtisanServer:
@@ -83,30 +80,7 @@ def artisan_command(
         options.append("--dry-run")
     if require_signature:
         options.append("--require-signature")
-    words = [*server.php, "-r", PHP_TEXT, "--", server.path, str(size), *options]
-    return _quoted_for_ssh(words) if words[0].rpartition("/")[2] == "ssh" else words
-
-
-# One or more letters of ssh, the last of which takes the next word as its value: -i, -vp.
-_SSH_OPTION_BEFORE_VALUE = re.compile("-[^BbcDEeFIiJLlmOoPpQRSWw-]*[BbcDEeFIiJLlmOoPpQRSWw]")
-
-
-def _quoted_for_ssh(words: list[str]) -> list[str]:
-    """The words with all of the remote command quoted.
-
-    ssh joins them for a shell on the other side. Its own options and the host stay as they are: no shell reads
-    those, and a quoted `-i ~/.ssh/key` would name another file.
-    """
-    at, host = 1, False
-    while at < len(words):
-        word = words[at]
-        if word.startswith("-") and word != "-":
-            at += 2 if _SSH_OPTION_BEFORE_VALUE.fullmatch(word) else 1
-        elif host:
-            break
-        else:
-            at, host = at + 1, True
-    return [*words[:at], *(shlex.quote(word) for word in words[at:])]
+    return as_one_command([*server.php, "-r", PHP_TEXT, "--", server.path, str(size), *options])
 
 
 def import_via_artisan(server: ArtisanServer, bundle: bytes, command: Sequence[str]) -> Mapping[str, Any]:
@@ -116,49 +90,28 @@ def import_via_artisan(server: ArtisanServer, bundle: bytes, command: Sequence[s
     what artisan did is not known. What it printed is not shown: it may hold business data.
     """
     try:
-        code, output, errors = _run(command, bundle, server)
-    except FileNotFoundError:
+        ended = Caller().call(command, timeout=server.timeout, environment=server.environment, given=bundle)
+    except (OSError, ValueError) as error:
         raise RequestNotPossible(
-            f"the command {command[0]} is not there", where="server.php",
+            start_failure(command, error), where="server.php",
             next_step="Set server.php to the words that run PHP on the server, such as docker compose exec.",
             reason="php_not_started",
         ) from None  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise RequestNotPossible(
-            f"the command {command[0]} cannot be run: {getattr(error, 'strerror', None) or error}", where="server.php",
-            next_step="Set server.php to a command that may be run here.", reason="php_not_started",
-        ) from None  # fmt: skip
-    except subprocess.TimeoutExpired:
+    except CallTimedOut:
         raise ServerTimedOut(
             f"artisan did not end within {server.timeout:g} seconds", where="server.php",
             next_step="Run the same command again: an import that was done answers already_imported.",
             reason="artisan_timeout",
         ) from None  # fmt: skip
-    report = find_report(output)
+    except CallPrintsTooMuch:
+        raise ServerFailed(
+            "artisan printed without end, and was stopped", where="server.php", next_step=_BY_HAND,
+            reason="artisan_without_report",
+        ) from None  # fmt: skip
+    report = find_report(ended.output)
     if report is None:
-        raise _no_report(code, output, errors)
+        raise _no_report(ended.code, ended.output, ended.errors)
     return report
-
-
-def _run(command: Sequence[str], bundle: bytes, server: ArtisanServer) -> tuple[int, bytes, bytes]:
-    """Exit code, stdout and stderr. A command that is stopped half-way is told so first, to remove its file."""
-    with subprocess.Popen(  # noqa: S603 - an argument list from the settings, never a shell
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=None if server.environment is None else dict(server.environment),
-    ) as process:
-        try:
-            output, errors = process.communicate(bundle, server.timeout)
-        except BaseException:
-            process.terminate()
-            try:
-                process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
-    return process.returncode, output, errors
 
 
 def find_report(output: bytes) -> Mapping[str, Any] | None:
@@ -179,7 +132,7 @@ def find_report(output: bytes) -> Mapping[str, Any] | None:
 
 
 def _no_report(code: int, output: bytes, errors: bytes) -> DwctlError:
-    if code != 0 and _RUNS.encode() not in output + errors:
+    if code != 0 and PHP_RUNS.encode() not in output + errors:
         # PHP was not reached, so what stands on stderr is docker's, kubectl's or ssh's, not the application's.
         lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
         said = f": {lines[-1].strip()[:200]}" if lines else ""

@@ -41,8 +41,13 @@ class Carrier(Protocol):
     def send(self, content: bytes, *, dry_run: bool, options: ImportOptions) -> ImportAnswer:
         """Send the bundle and return the server's report."""
 
-    def prove(self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
-        """Compare the imported run with its bundle."""
+    def prove(
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    ) -> Proof:
+        """Compare the imported run with its bundle; with `deep` every payload, too."""
+
+    def archive(self, run: RunFacts, reason: str) -> None:
+        """Archive the run, so that retention leaves its history alone; one that is archived already is as good."""
 
     def redact(self, text: str) -> str:
         """Text of the server without the secrets that it was sent."""
@@ -141,9 +146,15 @@ class HttpCarrier:
             wanted["signing_key"] = self._key
         return envelope(content, wanted)
 
-    def prove(self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
+    def prove(
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    ) -> Proof:
         """By describe, runs and history."""
-        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id)
+        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
+
+    def archive(self, run: RunFacts, reason: str) -> None:
+        """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""
+        _archive(self._server, run, reason)
 
     def redact(self, text: str) -> str:
         """Without the tokens of the target, and without a key that was sent."""
@@ -208,13 +219,27 @@ class ArtisanCarrier:
         )
         return ImportAnswer(200, import_via_artisan(self._artisan, content, command), attempts=1, unsettled=0)
 
-    def prove(self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
+    def prove(
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    ) -> Proof:
         """By describe, runs and history."""
-        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id)
+        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
+
+    def archive(self, run: RunFacts, reason: str) -> None:
+        """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""
+        _archive(self._server, run, reason)
 
     def redact(self, text: str) -> str:
         """Without the tokens of the target, which artisan never sees but its environment may hold."""
         return self._server.target.redact(text)
+
+
+def _archive(server: Server, run: RunFacts, reason: str) -> None:
+    from dwctl.transfer.archiving import archive_one
+
+    result = archive_one(server, str(run.instance_id), str(run.run_id), reason)
+    if result.error is not None:
+        raise result.error
 
 
 def target_findings(

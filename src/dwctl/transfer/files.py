@@ -17,21 +17,8 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
     Raises `RequestNotPossible` if the file is there and `replace` is not set, or if it cannot be written;
     what was there before stays as it was.
     """
-    target = Path(name)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".dwctl-unfinished-", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if replace:
-                Path(temporary).replace(target)
-            else:
-                _place(temporary, target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        place_private(Path(name), content, replace=replace)
     except FileExistsError:
         raise RequestNotPossible(
             "the file is there already", where=name, next_step="Choose another name, or add --force.",
@@ -42,6 +29,30 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
             f"the file cannot be written: {error.strerror or error}", where=name,
             next_step="Check the folder, its permissions and the space left.", reason="unwritable",
         ) from None  # fmt: skip
+
+
+UNFINISHED = ".dwctl-unfinished-"
+"""How the temporary names begin that files have until they are whole."""
+
+
+def place_private(target: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file with mode 0600, whole or not at all, and durably, its name included.
+
+    Raises OSError: FileExistsError if the file is there and `replace` is not set.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            Path(temporary).replace(target)
+        else:
+            _place(temporary, target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    sync_folder(target.parent)
 
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -59,7 +70,7 @@ def _place(temporary: str, target: Path) -> None:
         Path(temporary).replace(target)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the name durable. The file itself is whole already, so a system that cannot do this is no failure."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

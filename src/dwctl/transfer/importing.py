@@ -13,13 +13,11 @@ from dwctl.bundle.left_behind import left_behind
 from dwctl.bundle.restoration import repair
 from dwctl.bundle.verify import Outcome, RunFacts, Verdict, VerifyOptions, verify_bundle
 from dwctl.bundle.view import BundleView
-from dwctl.errors import DwctlError, Interrupted, NotRepairable, RequestNotPossible, ServerFailed, UnreadableInput
-from dwctl.server.failures import ServerFailure
-from dwctl.server.results import ImportAnswer
+from dwctl.errors import DwctlError, Interrupted, NotRepairable, UnreadableInput
 from dwctl.transfer.carrier import Carrier
 from dwctl.transfer.outcomes import ImportResult, ImportState, Repaired
 from dwctl.transfer.proof import Proof
-from dwctl.transfer.reports import meaning, shown
+from dwctl.transfer.sending import Sender
 from dwctl.transfer.sources import MAX_BUNDLE_SIZE, read_bundle
 from dwctl.transfer.verification import FileVerdict
 
@@ -123,70 +121,28 @@ class _Passage:
 
     def _carry(self, content: bytes) -> None:
         """Ask first, then import."""
-        asked = self._send(content, dry_run=True)
-        state, error = self._meaning(asked)
-        if self._options.dry_run and state is ImportState.IMPORTED:
-            error = _DRY_RUN_IMPORTED
+        sender = Sender(self._carrier, self._options, self.result.judged, content)
+        asked = sender.ask()
+        state, error = asked.state, asked.error
+        if state is ImportState.IMPORTED and not self._options.dry_run:
+            error = None  # the dry run was carried out, as the person wants it in the end
         if state is ImportState.WOULD_IMPORT and _refuses(self.result.judged):
             # The bundles before it in the set stand in its way. Only a run that is there already is past that.
             state = ImportState.REFUSED
-        self._settle(state, error, asked)
+        self._note(state=state, error=error, report=asked.report)
         if state is ImportState.WOULD_IMPORT and not self._options.dry_run:
-            self._import(content)
+            self._import(sender)
 
-    def _import(self, content: bytes) -> None:
-        """Import; a refusal or a failure is final only when no attempt of ours is unsettled."""
+    def _import(self, sender: Sender) -> None:
         self._note(state=ImportState.NOT_TRIED, report=None)
         self._in_doubt = True
         try:
-            answer = self._send(content, dry_run=False)
-        except DwctlError as error:
-            if _nothing_was_done(error):
-                self._in_doubt = False
-                raise
-            self._ask_after(content, ImportState.FAILED, error, None)
-            return
-        state, trouble = self._meaning(answer)
-        if state is ImportState.WOULD_IMPORT:
-            state, trouble = ImportState.UNKNOWN, _IMPORT_DRY_RUN
-        if state is ImportState.ALREADY_IMPORTED and answer.unsettled:
-            state = ImportState.IMPORTED
-        if state is ImportState.UNKNOWN or (answer.unsettled and state not in _THERE):
-            self._ask_after(content, state, trouble, answer)
-        else:
-            self._settle(state, trouble, answer)
-
-    def _ask_after(
-        self, content: bytes, state: ImportState, trouble: DwctlError | None, answer: ImportAnswer | None
-    ) -> None:
-        """After an import whose effect is not known: a dry run tells whether the run is there."""
-        try:
-            asked = self._send(content, dry_run=True)
-        except DwctlError as unanswered:
-            raise trouble or unanswered from None
-        found, _ = self._meaning(asked)
-        if found is ImportState.ALREADY_IMPORTED:
-            self._settle(ImportState.IMPORTED, None, asked)
-        elif found is ImportState.WOULD_IMPORT:
-            absent = ImportState.FAILED if state is ImportState.UNKNOWN else state
-            self._settle(absent, trouble, answer or asked, absent=True)
-        elif found is ImportState.REFUSED:
-            self._settle(ImportState.REFUSED, None, asked)
-        else:
-            self._settle(ImportState.UNKNOWN, trouble or _WITHOUT_ANSWER, asked)
-
-    def _settle(
-        self, state: ImportState, error: DwctlError | None, answer: ImportAnswer, *, absent: bool = False
-    ) -> None:
+            sent = sender.deliver()
+        except DwctlError:
+            self._in_doubt = False
+            raise
         self._in_doubt = False
-        report = shown(answer.report, self._carrier.redact)
-        self._note(state=state, error=error, report=report, asked_and_absent=absent)
-
-    def _send(self, content: bytes, *, dry_run: bool) -> ImportAnswer:
-        return self._carrier.send(content, dry_run=dry_run, options=self._options)
-
-    def _meaning(self, answer: ImportAnswer) -> tuple[ImportState, DwctlError | None]:
-        return meaning(answer.report, self.result.judged)
+        self._note(state=sent.state, error=sent.error, report=sent.report, asked_and_absent=sent.asked_and_absent)
 
     def _prove(self, bundle: BundleView, run: RunFacts) -> Proof:
         # An earlier import may have had another id; only our own must show ours.
@@ -196,26 +152,3 @@ class _Passage:
 
 def _refuses(judged: FileVerdict) -> bool:
     return judged.outcome in {Outcome.REFUSED, Outcome.UNREADABLE}
-
-
-def _nothing_was_done(error: DwctlError) -> bool:
-    """Whether a failed import certainly did not happen; of artisan's failures only one that never started."""
-    return not error.exchange.unsettled if isinstance(error, ServerFailure) else isinstance(error, RequestNotPossible)
-
-
-_THERE = frozenset({ImportState.IMPORTED, ImportState.ALREADY_IMPORTED})
-_WITHOUT_ANSWER = ServerFailed(
-    "an attempt to import had no answer, and the dry run after it told nothing",
-    next_step="Running the same command again is safe: it asks before it imports.",
-    reason="import_unsettled",
-)
-_DRY_RUN_IMPORTED = ServerFailed(
-    "the dry run was carried out as an import",
-    next_step="Something on the way drops the query of some requests; find it before you go on.",
-    reason="dry_run_imported",
-)
-_IMPORT_DRY_RUN = ServerFailed(
-    "the import was answered with a dry run",
-    next_step="Something on the way answers in the server's place; try --via artisan.",
-    reason="import_not_carried_out",
-)

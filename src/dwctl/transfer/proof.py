@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
@@ -16,6 +16,7 @@ from dwctl.server.failures import CallFailed, CallNotFound
 from dwctl.server.results import HistoryEvent, Run, RunRow
 from dwctl.server.transport import Server
 from dwctl.server.workflows import describe, history, list_runs
+from dwctl.transfer.payload_comparison import PAYLOADS, differing_payloads
 
 
 class ProofState(StrEnum):
@@ -56,15 +57,21 @@ class Proof:
         if self.pruned:
             return ProofState.PRUNED
         held = {comparison.name for comparison in self.comparisons if comparison.holds}
-        return ProofState.PROVEN if self.error is None and held >= _ESSENTIAL else ProofState.UNKNOWN
+        asked = {comparison.name for comparison in self.comparisons}
+        wanted = _ESSENTIAL | (asked & {PAYLOADS})
+        return ProofState.PROVEN if self.error is None and held >= wanted else ProofState.UNKNOWN
 
 
 _ESSENTIAL = frozenset({"workflow_id", "run_id", "workflow_type", "status", "history"})
 _NOT_THERE = frozenset({"instance_not_found", "run_not_found"})
 
 
-def prove(server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
+def prove(
+    server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+) -> Proof:
     """Compare the imported run with its bundle: identity, type, queue, namespace, status, history, markers.
+
+    With `deep` the payload of every event, too.
 
     Where describe fails, because the server cannot render a payload, the list of runs and the history answer.
     Never raises for a server that does not answer: what could not be asked is in the proof.
@@ -83,7 +90,10 @@ def prove(server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, 
         return Proof(tuple(comparisons), error=error)
     if not events and bundle.events:
         return Proof(tuple(comparisons), pruned=True)
-    return Proof((*comparisons, _history(bundle, events)))
+    comparisons.append(_history(bundle, events))
+    if deep:
+        comparisons.append(payloads(bundle, events))
+    return Proof(tuple(comparisons))
 
 
 def _shown(server: Server, instance_id: str, run_id: str) -> Run | RunRow:
@@ -147,6 +157,21 @@ def _history(bundle: BundleView, events: Iterable[HistoryEvent]) -> Comparison:
             )
     further = len(theirs) - len(ours)
     return Comparison("history", expected, f"the same, and {further} more" if further else "the same", holds=True)
+
+
+def payloads(bundle: BundleView, events: Sequence[HistoryEvent]) -> Comparison:
+    """Whether each event of the bundle has the payload that the server shows; the payloads themselves are not told."""
+    ours = [(integer(event.get("sequence")), event.get("payload")) for _, event in bundle.events]
+    expected = f"{len(ours)} payloads"
+    differing = differing_payloads(ours, {event.sequence: event.payload for event in events})
+    if not differing:
+        return Comparison(PAYLOADS, expected, "the same" if ours else "nothing to compare", bool(ours) or None)
+    named = ", ".join(f"event {one.sequence} at {one.path}" for one in differing[:_NAMED])
+    more = f", and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+    return Comparison(PAYLOADS, expected, f"others: {named}{more}", holds=False)
+
+
+_NAMED = 5
 
 
 def _event(event: tuple[int | None, str | None] | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,13 +16,20 @@ from dwctl.bundle.canonical import decode
 from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.view import BundleView
 from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, Interrupted
+from dwctl.server.results import Worker
 from dwctl.server.transport import Server
 from dwctl.transfer.outcomes import ImportResult
+from dwctl.transfer.rehearsal_plan import ShadowPlan
 from dwctl.transfer.rehearsal_set import BundleSet
+from dwctl.transfer.rehearsal_work import Outlook, outlook
 from dwctl.transfer.sources import read_bundle
 
 PATIENCE = 60.0
 """Seconds that a step waits for a worker, or for a run to close."""
+
+
+_TRY_IT = "Does the worker speak the server's protocol, get its token (DW_WORKER_TOKEN), and start in a shell of yours?"
+_FROM_THE_START = "Run the same command again: a rehearsal begins anew, in a new namespace."
 
 
 class StepState(StrEnum):
@@ -34,7 +42,10 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step: what became of it, sentences on what was seen, and seconds; `error` is why it failed."""
+    """One step: what became of it, sentences on what was seen, and seconds; `error` is why it failed.
+
+    `phase` is the letter of the guide's phase, and `why` what the step is good for.
+    """
 
     id: str
     title: str
@@ -42,11 +53,17 @@ class StepResult:
     told: tuple[str, ...] = ()
     seconds: float = 0.0
     error: DwctlError | None = None
+    phase: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayResult:
-    """The whole play: which server, namespace and folder, the bundles refused (file → rule), and the steps."""
+    """The whole play: which server, namespace and folder, what became of the bundles, and the steps.
+
+    `refused` is file → rule, of those refused as expected; `finished` and `left_open` are workflow id → where the
+    run stood when it was imported, or why nothing here can bring it to its end.
+    """
 
     server: str
     namespace: str
@@ -54,6 +71,9 @@ class PlayResult:
     refused: Mapping[str, str]
     steps: tuple[StepResult, ...]
     seconds: float
+    imported: int = 0
+    finished: Mapping[str, str] = field(default_factory=dict)
+    left_open: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -62,12 +82,16 @@ class PlayResult:
         return bool(played) and all(step.state is not StepState.FAILED for step in self.steps)
 
     @property
+    def error(self) -> DwctlError | None:
+        """What ended the play, where a step failed."""
+        return next((step.error for step in self.steps if step.error is not None), None)
+
+    @property
     def exit_code(self) -> ExitCode:
         """0 where the play passed, else the code of the step that failed."""
         if self.passed:
             return ExitCode.DONE
-        errors = [step.error for step in self.steps if step.error is not None]
-        return errors[0].exit_code if errors else ExitCode.NO
+        return self.error.exit_code if self.error is not None else ExitCode.NO
 
 
 class Stage(Protocol):
@@ -76,8 +100,8 @@ class Stage(Protocol):
     def server(self) -> Server:
         """The server, started where it is ours to start; raises a domain error."""
 
-    def start_worker(self, task_queue: str) -> str:
-        """Start a worker on a queue and return the id that it will register."""
+    def start_worker(self, task_queue: str) -> str | None:
+        """Start a worker on a queue; returns the id that it will register, None where it chooses one itself."""
 
     def worker_problem(self) -> str | None:
         """Why a worker no longer works, or None while all of them do."""
@@ -85,19 +109,31 @@ class Stage(Protocol):
 
 @dataclass(slots=True)
 class Play:
-    """What the steps share: what they were given, and what earlier ones have found."""
+    """What the steps share: what they were given, and what earlier ones have found.
+
+    `shadow` is None where nobody said which run to start; `types` are those that the workers must register.
+    `clock` counts seconds, `now` is the time of day, and `pause` seconds lie between two questions.
+    """
 
     stage: Stage
     bundles: BundleSet
     namespace: str
     import_id: str
+    shadow: ShadowPlan | None = None
+    types: tuple[str, ...] = ()
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
-    patience: float = PATIENCE
+    patience: float = field(default_factory=lambda: PATIENCE)
+    pause: float = 0.1
     url: str = ""
     queues: list[str] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
     imported: list[ImportResult] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    finished: dict[str, str] = field(default_factory=dict)
+    left_open: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     _server: Server | None = None
 
     @property
@@ -115,44 +151,74 @@ class Play:
             if result.done and verdict is not None and verdict.run is not None:
                 yield verdict.run, BundleView(decode(read_bundle(result.judged.file)).value)
 
+    def outlooks(self) -> list[Outlook]:
+        """What the open ones of the imported runs do next."""
+        now = self.now()
+        found = (outlook(run, bundle, now) for run, bundle in self.runs())
+        return [one for one in found if one is not None]
+
     def waiting_for(self, found: Callable[[], bool]) -> bool:
         """Ask until it is so, and whether it was in time; raises what keeps a worker from its work."""
         until = self.clock() + self.patience
         while not found():
             if (problem := self.stage.worker_problem()) is not None:
-                raise AnswerIsNo(problem)
+                raise AnswerIsNo(problem, next_step=_TRY_IT)
             if self.clock() >= until:
                 return False
-            self.sleep(0.1)
+            self.sleep(self.pause)
         return True
 
 
 class NothingToDo(Exception):
-    """A step had nothing to work on; it is shown as skipped, with this reason."""
+    """A step had nothing to work on; it is shown as skipped, with this reason and what else there is to say."""
+
+    def __init__(self, reason: str, *more: str) -> None:
+        super().__init__(reason)
+        self.more = more
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A row of the play. `play` returns what was seen; it raises a domain error, or `NothingToDo`."""
+    """A row of the play. `play` returns what was seen; it raises a domain error, or `NothingToDo`.
+
+    `phase` is a letter of `PHASES`, `why` a sentence on what the step is good for.
+    """
 
     id: str
+    phase: str
     title: str
+    why: str
     play: Callable[[Play], Sequence[str]]
 
+    def ended(
+        self, state: StepState, told: Sequence[str] = (), seconds: float = 0.0, error: DwctlError | None = None
+    ) -> StepResult:
+        """What became of this step."""
+        return StepResult(self.id, self.title, state, tuple(told), seconds, error, self.phase, self.why)
 
-def perform(play: Play, steps: Sequence[Step], on_step: Callable[[StepResult], None]) -> PlayResult:
+
+def perform(
+    play: Play,
+    steps: Sequence[Step],
+    on_step: Callable[[StepResult], None],
+    on_begin: Callable[[Step], None] = lambda step: None,
+) -> PlayResult:
     """Play the steps in order; after one that failed the others are skipped. Never raises for a step."""
     begun, results, failed = play.clock(), list[StepResult](), ""
     for step in steps:
         if failed:
-            result = StepResult(step.id, step.title, StepState.SKIPPED, (f"not reached: {failed} failed",))
+            result = step.ended(StepState.SKIPPED, [f"not reached: {failed}"])
         else:
+            on_begin(step)
             result = _played(play, step)
-        failed = failed or (step.id if result.state is StepState.FAILED else "")
+        if result.state is StepState.FAILED:
+            failed = "interrupted" if isinstance(result.error, Interrupted) else f"{step.id} failed"
         results.append(result)
         on_step(result)
-    seconds = play.clock() - begun
-    return PlayResult(play.url, play.namespace, play.bundles.folder, dict(play.refused), tuple(results), seconds)
+    return PlayResult(
+        play.url, play.namespace, play.bundles.folder, dict(play.refused), tuple(results), play.clock() - begun,
+        sum(one.done for one in play.imported), dict(play.finished), dict(play.left_open),
+    )  # fmt: skip
 
 
 def _played(play: Play, step: Step) -> StepResult:
@@ -163,9 +229,9 @@ def _played(play: Play, step: Step) -> StepResult:
     try:
         told = tuple(step.play(play))
     except NothingToDo as nothing:
-        state, told = StepState.SKIPPED, (str(nothing),)
+        state, told = StepState.SKIPPED, (str(nothing), *nothing.more)
     except KeyboardInterrupt:
-        state, error = StepState.FAILED, Interrupted("interrupted")
+        state, error = StepState.FAILED, Interrupted("interrupted", next_step=_FROM_THE_START)
     except DwctlError as failure:
         state, error = StepState.FAILED, failure
-    return StepResult(step.id, step.title, state, told, play.clock() - begun, error)
+    return step.ended(state, told, play.clock() - begun, error)

@@ -1,30 +1,33 @@
-"""The bundles of a rehearsal: a folder of them, and `rehearsal.toml`, which says what must be refused."""
+"""The bundles of a rehearsal: a folder of them, with what its plan says of them."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dwctl.bundle.findings import Severity
 from dwctl.bundle.verify import Outcome
-from dwctl.errors import RequestNotPossible, UnreadableInput
+from dwctl.errors import UnreadableInput
+from dwctl.transfer.rehearsal_plan import PLAN, Plan, read_plan
 from dwctl.transfer.sources import find_bundles
 from dwctl.transfer.verification import FileVerdict
-
-PLAN = "rehearsal.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class BundleSet:
-    """Bundles in the order of their import. `expected` is file, relative to `root`, → the rule that refuses it."""
+    """Bundles in the order of their import; the plan names files as they stand below `root`."""
 
     folder: str
     root: str
     files: tuple[str, ...]
-    expected: Mapping[str, str]
+    plan: Plan
+
+    @property
+    def expected(self) -> Mapping[str, str]:
+        """File, relative to `root`, → the rule that must refuse it."""
+        return self.plan.refused
 
     def name(self, file: str) -> str:
         """The file as `rehearsal.toml` names it."""
@@ -53,25 +56,7 @@ def read_set(folder: Path) -> BundleSet:
     if not folder.is_dir():
         raise UnreadableInput("this is no folder", where=str(folder), next_step="Name the folder of the bundles.")
     root = folder / "bundles" if (folder / "bundles").is_dir() else folder
-    return BundleSet(str(folder), str(root), tuple(find_bundles([str(root)])), _expected(folder / PLAN))
-
-
-def _expected(plan: Path) -> dict[str, str]:
-    try:
-        document = tomllib.loads(plan.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UnreadableInput(f"it cannot be read: {error.strerror or error}", where=str(plan)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestNotPossible(f"this is no TOML: {error}", where=str(plan)) from error
-    refused = document.pop("refused", {})
-    if document or not isinstance(refused, dict) or not all(isinstance(rule, str) for rule in refused.values()):
-        raise RequestNotPossible(
-            "the file has one table, [refused], of file names with a rule's id each", where=str(plan),
-            next_step='Write it like "order-1.json" = "tasks.leased_task_present"; `dwctl explain` lists the rules.',
-        )  # fmt: skip
-    return refused
+    return BundleSet(str(folder), str(root), tuple(find_bundles([str(root)])), read_plan(folder))
 
 
 def refusals(bundles: BundleSet, judged: Iterable[FileVerdict]) -> dict[str, tuple[str, ...]]:

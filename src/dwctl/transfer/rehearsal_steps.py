@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from dwctl.bundle import vocabulary
-from dwctl.bundle.canonical import JsonValue, decode
-from dwctl.bundle.loose import string
+from dwctl.bundle.canonical import decode
 from dwctl.bundle.verify import Outcome, VerifyOptions
 from dwctl.bundle.view import BundleView
 from dwctl.errors import AnswerIsNo
@@ -20,20 +20,22 @@ from dwctl.transfer.dry_run import dry_run_offline
 from dwctl.transfer.importing import ImportOptions, import_files
 from dwctl.transfer.outcomes import ImportResult, ImportState
 from dwctl.transfer.proof import ProofState
+from dwctl.transfer.rehearsal_finish import finish
+from dwctl.transfer.rehearsal_plan import PLAN
 from dwctl.transfer.rehearsal_play import NothingToDo, Play, Step
 from dwctl.transfer.rehearsal_set import refusals
+from dwctl.transfer.rehearsal_work import DEFAULT_QUEUE, TypeNeeded, outlook
 from dwctl.transfer.sources import read_bundle
 
+_STARTS_WITHIN = 3.0
+"""Seconds in which a server that is just starting may become ready; `dwctl health --wait` waits longer."""
 RETENTION_DAYS = 365
 """The longest that the server keeps closed runs: those of an old export must not be pruned in the play."""
-SHADOW_TYPE = "orders.process"
-_SHADOW_INPUT = ("shadow-1", [{"sku": "A/1", "qty": 1}], 12.5)
 _ONCE = "A server takes a run once, whatever the namespace: rehearse on one that has never had these bundles."
-_FOR_A_WORKER = frozenset({"workflow", "activity"})
 
 
 def _server(play: Play) -> Sequence[str]:
-    report = check_health(play.server, wait=10, clock=play.clock, sleep=play.sleep)
+    report = check_health(play.server, wait=_STARTS_WITHIN, clock=play.clock, sleep=play.sleep)
     if not report.is_ready:
         raise report.ready_error or AnswerIsNo("the server answers, and is not ready")
     info = cluster_info(play.server)
@@ -51,33 +53,83 @@ def _namespace(play: Play) -> Sequence[str]:
 
 
 def _workers(play: Play) -> Sequence[str]:
-    play.queues = _queues(play)
-    return [_worker(play, queue) for queue in play.queues]
+    needs = _needs(play)
+    play.queues = _queues(play, needs)
+    said = [_worker(play, queue) for queue in play.queues]
+    _require_coverage(play, needs)
+    return said
 
 
-def _queues(play: Play) -> list[str]:
-    """The queues on which bundles have a task that is ready for a worker; `default` where there is none."""
-    found: dict[str, None] = {}
+def _needs(play: Play) -> dict[TypeNeeded, str]:
+    """What workers must take for the bundles that can be imported, each with a workflow that needs it."""
+    found: dict[TypeNeeded, str] = {}
     for one in dry_run_offline(play.bundles.files, VerifyOptions(), jobs=1):
         if one.outcome in {Outcome.OK, Outcome.WARNING} and one.verdict is not None and one.verdict.run is not None:
             bundle = BundleView(decode(read_bundle(one.file)).value)
-            tasks = _ready_tasks(bundle)
-            found.update({string(task.get("queue")) or one.verdict.run.queue or "default": None for task in tasks})
-    return list(found) or ["default"]
+            seen = outlook(one.verdict.run, bundle, play.now())
+            for need in () if seen is None else seen.needs:
+                found.setdefault(need, str(one.verdict.run.instance_id))
+    return found
+
+
+def _queues(play: Play, needs: Iterable[TypeNeeded]) -> list[str]:
+    """The queues that the bundles need and the shadow run's; `default` where there is none."""
+    shadow = None if play.shadow is None else play.shadow.queue
+    found = dict.fromkeys(need.queue for need in needs)
+    return list(found | ({shadow: None} if shadow else {})) or [DEFAULT_QUEUE]
 
 
 def _worker(play: Play, queue: str) -> str:
-    worker_id, seen = play.stage.start_worker(queue), list[Worker]()
+    worker_id, known, seen = play.stage.start_worker(queue), {one.worker_id for one in play.workers}, list[Worker]()
 
     def registered() -> bool:
-        workers = list_workers(play.server, task_queue=queue)
-        seen[:] = [one for one in workers if one.worker_id == worker_id and one.status == "active"]
+        workers = [one for one in list_workers(play.server, task_queue=queue) if one.status == "active"]
+        seen[:] = [one for one in workers if one.worker_id == (worker_id or one.worker_id)]
+        seen[:] = [one for one in seen if one.worker_id not in known]
         return bool(seen)
 
     if not play.waiting_for(registered):
-        raise AnswerIsNo(f"the worker of queue {queue} did not register within {play.patience:.0f} s")
-    (worker,) = seen
-    return f"{worker_id} polls queue {queue}: {', '.join(worker.workflow_types) or 'all types'}"
+        raise AnswerIsNo(
+            f"the worker of queue {queue} did not register within {play.patience:.0f} s",
+            next_step="Does it work on the server, namespace and queue that it was given, and under its --worker-id?",
+        )
+    play.workers += seen
+    worker = seen[0]
+    return f"{worker.worker_id} polls queue {queue} for {_types(worker.workflow_types)}"
+
+
+def _types(types: Sequence[str]) -> str:
+    return ", ".join(types) if types else "every type"
+
+
+def _require_coverage(play: Play, needs: Mapping[TypeNeeded, str]) -> None:
+    """Refuse to go on where a type has no worker: its run would wait for ever (guide, "Troubleshooting")."""
+    registered = {one for worker in play.workers for one in (*worker.workflow_types, *worker.activity_types)}
+    if missing := [name for name in play.types if name not in registered and not _takes_all(play.workers)]:
+        raise AnswerIsNo(
+            f"no worker has registered {', '.join(missing)}, which {PLAN} names",
+            where="worker.types", next_step="Register the type keys of the PHP application, not class names.",
+        )  # fmt: skip
+    missing = [
+        f"the {need.kind} {need.type} on queue {need.queue}, which {workflow_id} needs"
+        for need, workflow_id in needs.items()
+        if not any(_takes(worker, need) for worker in play.workers)
+    ]
+    if missing:
+        raise AnswerIsNo(
+            f"no worker takes {'; nor '.join(missing)}",
+            next_step=f"Name a worker that does in [worker] of {PLAN}; `dwctl rehearse --help` shows how.",
+        )
+
+
+def _takes(worker: Worker, need: TypeNeeded) -> bool:
+    """Whether a worker polls the queue for the type; a worker without types takes every one."""
+    types = worker.workflow_types if need.kind == "workflow" else worker.activity_types
+    return worker.task_queue == need.queue and (not types or need.type in types)
+
+
+def _takes_all(workers: Iterable[Worker]) -> bool:
+    return any(not worker.workflow_types and not worker.activity_types for worker in workers)
 
 
 def _shadow_id(play: Play) -> str:
@@ -86,31 +138,38 @@ def _shadow_id(play: Play) -> str:
 
 
 def _shadow(play: Play) -> Sequence[str]:
-    queue, shadow = play.queues[0], _shadow_id(play)
-    started = start(
-        play.server, workflow_id=shadow, workflow_type=SHADOW_TYPE, task_queue=queue, arguments=_SHADOW_INPUT
-    )
-    run = _completed(play, shadow, started.run_id)
-    return (f"{shadow} ({SHADOW_TYPE}) was claimed and completed: run {run.row.run_id}",)
+    plan = play.shadow
+    if plan is None:
+        raise NothingToDo(f"{PLAN} names no shadow run ([shadow])")
+    queue, shadow = plan.queue or play.queues[0], _shadow_id(play)
+    started = start(play.server, workflow_id=shadow, workflow_type=plan.type, task_queue=queue, arguments=plan.input)
+    run = _reached(play, shadow, started.run_id, plan.reaches)
+    reached = "completed" if plan.reaches == "completed" else f"reached {plan.reaches}, as expected"
+    return (f"{shadow} ({plan.type}) was claimed and {reached}: run {run.row.run_id}",)
 
 
-def _completed(play: Play, workflow_id: str, run_id: str) -> Run:
-    """The run once it is closed; raises unless it then is completed."""
+def _reached(play: Play, workflow_id: str, run_id: str, wanted: str) -> Run:
+    """The run once it is in the state that is wanted, or closed; raises unless it then is as wanted."""
     seen: list[Run] = []
 
-    def closed() -> bool:
+    def there() -> bool:
         seen[:] = [describe(play.server, workflow_id, run_id)]
-        return seen[0].row.status in vocabulary.TERMINAL_STATUSES
+        status = seen[0].row.status
+        rests = status == wanted and seen[0].wait_kind not in {None, "workflow-task", "activity"}
+        return status in vocabulary.TERMINAL_STATUSES or rests
 
-    in_time = play.waiting_for(closed)
+    in_time = play.waiting_for(there)
     (run,) = seen
     if not in_time:
         raise AnswerIsNo(
             f"{workflow_id} ({run.row.workflow_type}) is still {run.row.status} after {play.patience:.0f} s",
             next_step=f"Does a worker on queue {run.row.task_queue} take its type?",
         )
-    if run.row.status != "completed":
-        raise AnswerIsNo(f"{workflow_id} ({run.row.workflow_type}) ended as {run.row.status}, not completed")
+    if run.row.status != wanted:
+        raise AnswerIsNo(
+            f"{workflow_id} ({run.row.workflow_type}) ended as {run.row.status}, not {wanted}",
+            next_step="Look at its input and at what the worker's code does with it.",
+        )
     return run
 
 
@@ -122,23 +181,30 @@ def _verify(play: Play) -> Sequence[str]:
 def _as_expected(play: Play, refused: dict[str, tuple[str, ...]], what: str) -> list[str]:
     """Sentences on the good and the refused; raises where others are refused than should be."""
     if surprises := play.bundles.surprises(refused):
-        raise AnswerIsNo("; ".join(surprises), reason="other_refusals")
+        raise AnswerIsNo(
+            "; ".join(surprises), reason="other_refusals",
+            next_step=f"`dwctl explain RULE` says how to mend a bundle; what must be refused stands in {PLAN}.",
+        )  # fmt: skip
     good = len(play.bundles.files) - len(refused)
     if not good:
         raise AnswerIsNo("no bundle is left to be imported")
     expected = {name: play.bundles.expected[name] for name in refused}
+    told_before = expected == play.refused
     play.refused.update(expected)
+    if told_before and expected:
+        return [f"{good} {what}; refused, as before: {len(expected)}"]
     return [f"{good} {what}", *(f"refused, as expected: {name} ({rule})" for name, rule in expected.items())]
 
 
 def _dry_run(play: Play) -> Sequence[str]:
     results = _import(play, dry_run=True)
     said = _as_expected(play, _answers(play, results, ImportState.WOULD_IMPORT), "would be imported")
-    shadow = _shadow_id(play)
+    ours = {_shadow_id(play)} if play.shadow is not None else set()
     there = {row.workflow_id for row in list_page(play.server).rows}
-    if there != {shadow}:
-        raise AnswerIsNo(f"after the dry run the namespace holds {', '.join(sorted(there))}, not {shadow} alone")
-    return [*said, f"the namespace still holds {shadow} alone"]
+    if there != ours:
+        found = ", ".join(sorted(there)) or "nothing"
+        raise AnswerIsNo(f"after the dry run the namespace holds {found}, not {', '.join(ours) or 'nothing'} alone")
+    return [*said, f"nothing was written: the namespace holds {'the shadow run alone' if ours else 'no run'}"]
 
 
 def _imports(play: Play) -> Sequence[str]:
@@ -186,28 +252,6 @@ def _compare(play: Play) -> Sequence[str]:
     return [*said, f"not shown by this server, so not compared: {', '.join(unseen)}"] if unseen else said
 
 
-def _finish(play: Play) -> Sequence[str]:
-    ready, others = list[str](), list[str]()
-    for run, bundle in play.runs():
-        workflow_id = str(run.instance_id)
-        if _ready_tasks(bundle):
-            ready.append(workflow_id)
-            _completed(play, workflow_id, str(run.run_id))
-        elif run.status in vocabulary.OPEN_STATUSES:
-            shown = describe(play.server, workflow_id, str(run.run_id))
-            others.append(f"{workflow_id} ({shown.row.status}, {shown.wait_kind or 'not said for what'})")
-    if not ready:
-        raise NothingToDo("no imported run has a task that is ready for a worker")
-    said = [f"claimed and completed by the worker: {', '.join(ready)}"]
-    return [*said, f"left open, with nothing for a worker yet: {', '.join(others)}"] if others else said
-
-
-def _ready_tasks(bundle: BundleView) -> list[dict[str, JsonValue]]:
-    """The tasks that a worker can claim at once."""
-    tasks = [task for _, task in bundle.tasks if string(task.get("status")) == "ready"]
-    return [task for task in tasks if string(task.get("type")) in _FOR_A_WORKER]
-
-
 def _archive(play: Play) -> Sequence[str]:
     archived, older = list[str](), list[str]()
     for run, _ in play.runs():
@@ -228,16 +272,34 @@ def _archive(play: Play) -> Sequence[str]:
     return [*said, f"closed, and not archived as a newer run follows: {', '.join(older)}"] if older else said
 
 
-STEPS = (
-    Step("server", "The server is up and imports", _server),
-    Step("namespace", "A namespace of the rehearsal's own", _namespace),
-    Step("worker", "A worker polls each queue", _workers),
-    Step("shadow", "A shadow workflow is claimed and completed", _shadow),
-    Step("verify", "The bundles are verified", _verify),
-    Step("dry-run", "The server is asked: a dry run", _dry_run),
-    Step("import", "The bundles are imported", _imports),
-    Step("compare", "The runs are compared with their bundles", _compare),
-    Step("finish", "The worker goes on with imported runs", _finish),
-    Step("archive", "Closed runs are archived", _archive),
-)
-"""The guide, in order (Phases A to F)."""
+PHASES: Final[Mapping[str, str]] = {
+    "B": "Deploy the server beside embedded",
+    "C": "Connect workers",
+    "D": "Route new starts to the server",
+    "E": "Import eligible embedded runs",
+}
+"""The phases of the guide that a rehearsal plays; A is done in the Laravel application, before any export."""
+
+STEPS: Final = (
+    Step("server", "B", "The server is up and imports",
+         "Everything after needs a server that is ready and has the importer.", _server),
+    Step("namespace", "B", "A namespace of the rehearsal's own",
+         "Runs stay apart from others, and a long retention keeps old closed ones from being pruned.", _namespace),
+    Step("worker", "C", "A worker polls each queue",
+         "A run whose queue nobody polls, or whose type nobody takes, waits for ever.", _workers),
+    Step("shadow", "D", "A shadow workflow is claimed and completed",
+         "A run that nobody needs goes the whole way before a real one does.", _shadow),
+    Step("verify", "E", "The bundles are verified",
+         "What must be refused is found here, before a server is asked.", _verify),
+    Step("dry-run", "E", "The server is asked: a dry run",
+         "The verdict is the server's, and asking must change nothing.", _dry_run),
+    Step("import", "E", "The bundles are imported",
+         "Each in one transaction: a run is there whole, or not at all.", _imports),
+    Step("compare", "E", "The runs are compared with their bundles",
+         "An import counts once the server shows what the bundle says.", _compare),
+    Step("finish", "E", "Workers go on with imported runs",
+         "A run has moved when a worker has taken it up where PHP left it.", finish),
+    Step("archive", "E", "Closed runs are archived",
+         "Retention prunes closed runs; archived ones stay.", _archive),
+)  # fmt: skip
+"""The guide, in order (Phases B to E)."""

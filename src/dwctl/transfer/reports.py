@@ -72,6 +72,12 @@ def reported_run(report: Mapping[str, Any]) -> str | None:
     return string(field(dict(report), "workflow", "run_id"))
 
 
+def refused_by(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the rules by which the server refused, in its order."""
+    errors = entries(field(dict(report), "eligibility", "errors"))
+    return tuple(rule for _, error in errors if (rule := string(field(error, "rule"))))
+
+
 def shown(report: Mapping[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
     """The report without what must not be shown: secrets that the server repeats, and values of the run.
 

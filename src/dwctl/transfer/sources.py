@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from dwctl.bundle.canonical import Document, decode
 from dwctl.errors import RequestNotPossible, UndecodableDocument, UnreadableInput
+from dwctl.transfer.bundle_names import SUFFIXES
+from dwctl.transfer.compression import compression_by_content, expand
 
 STDIN = "-"
 """The name under which one bundle is read from standard input."""
@@ -24,9 +26,9 @@ MAX_BUNDLE_SIZE = 64 << 20
 def find_bundles(names: Sequence[str]) -> list[str]:
     """The bundle files that these names stand for, in order, each once.
 
-    A folder stands for every `*.json` below it (links to folders are not followed), a pattern for what it
-    matches. A name that is not there is kept, so that reading it says so. Raises `RequestNotPossible` for a
-    folder or a pattern without a bundle: nothing to check is not a pass.
+    A folder stands for every `*.json`, `*.json.gz` and `*.json.zst` below it (links to folders are not followed), a
+    pattern for what it matches. A name that is not there is kept, so that reading it says so. Raises
+    `RequestNotPossible` for a folder or a pattern without a bundle: nothing to check is not a pass.
     """
     files: dict[str, None] = {}
     for name in names:
@@ -63,7 +65,7 @@ def _below(folder: str) -> list[str]:
             str(Path(parent, file))
             for parent, folders, files in os.walk(folder, onerror=_refuse_folder)
             for file in files
-            if file.lower().endswith(".json") and not file.startswith(".") and not _hidden(parent, folder)
+            if file.lower().endswith(SUFFIXES) and not file.startswith(".") and not _hidden(parent, folder)
         )
     except OSError as error:
         raise UnreadableInput(
@@ -71,7 +73,7 @@ def _below(folder: str) -> list[str]:
         ) from None
     if not found:
         raise RequestNotPossible(
-            "the folder holds no bundle (no *.json file)", where=folder,
+            "the folder holds no bundle (no *.json file, nor *.json.gz or *.json.zst)", where=folder,
             next_step="Name the folder that the export wrote, or the files themselves.", reason="no_bundles",
         )  # fmt: skip
     return found
@@ -86,12 +88,19 @@ def _hidden(parent: str, folder: str) -> bool:
 
 
 def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None = None) -> bytes:
-    """Read one bundle, at most `limit` bytes; `-` is the stream that is handed in as `stdin`.
+    """Read one bundle, expanded where it is compressed, at most `limit` bytes; `-` is the stream `stdin`.
 
-    Raises `UnreadableInput` for what is missing, not a regular file, not for us to read, or too large.
+    Raises `UnreadableInput` for what is missing, not a regular file, not for us to read, too large, or compressed and
+    damaged.
     """
     if name == STDIN:
-        return b"" if stdin is None else _read(stdin, limit, "standard input")
+        shown = "standard input"
+        content = b"" if stdin is None else _read(stdin, limit, shown)
+        return expand(content, shown, limit, compression_by_content(content))
+    return expand(_read_file(name, limit), name, limit)
+
+
+def _read_file(name: str, limit: int) -> bytes:
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

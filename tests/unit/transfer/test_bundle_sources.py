@@ -13,6 +13,7 @@ import pytest
 
 from dwctl.errors import ExitCode, RequestNotPossible, UndecodableDocument, UnreadableInput
 from dwctl.transfer import sources
+from dwctl.transfer.compression import Compression, compress
 from dwctl.transfer.sources import MAX_BUNDLE_SIZE, find_bundles, load_document, read_bundle
 
 needs_a_mere_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -140,7 +141,7 @@ class TestFinding:
 
     def test_a_folder_of_only_hidden_or_other_files_is_refused(self) -> None:
         Path("other").mkdir()
-        for name in (".a.json", "b.xml", "c.json.gz"):
+        for name in (".a.json", "b.xml", "c.gz", "d.json.bz2", ".e.json.gz"):
             Path("other", name).write_text("{}", encoding="utf-8")
         assert refused("other").reason == "no_bundles"
 
@@ -339,3 +340,37 @@ def test_a_document_that_does_not_decode_is_named_with_its_file(content: bytes, 
 
 def test_the_limit_of_the_module_is_64_mib() -> None:
     assert sources.MAX_BUNDLE_SIZE == 64 * 1024 * 1024
+
+
+# --- compressed --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_compressed_bundles_of_a_folder_are_found() -> None:
+    for name in ("d.json.gz", "E.JSON.ZST", ".f.json.gz", "g.gz", "h.jsonl", "manifest.jsonl"):
+        Path("exports", name).write_bytes(b"")
+    assert find_bundles(["exports"]) == [
+        "exports/E.JSON.ZST", "exports/a.json", "exports/b.json", "exports/d.json.gz", "exports/nested/deep/c.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", list(Compression))
+def test_a_compressed_bundle_is_read_expanded_by_its_name_or_from_a_stream_by_its_beginning(
+    how: Compression, tmp_path: Path
+) -> None:
+    file = tmp_path / f"a{how.suffix}"
+    packed = compress(b'{"a":1}' * 500, how)
+    file.write_bytes(packed)
+    assert read_bundle(str(file)) == b'{"a":1}' * 500
+    assert read_bundle("-", stdin=io.BytesIO(packed)) == b'{"a":1}' * 500
+    assert unreadable(str(file), 3_499).reason == "too_large"
+    with pytest.raises(UnreadableInput) as caught:
+        read_bundle("-", 3_499, io.BytesIO(packed))
+    assert (caught.value.reason, caught.value.where) == ("too_large", "standard input")
+
+
+@pytest.mark.parametrize("how", [Compression.GZIP, Compression.ZSTD])
+def test_a_damaged_compressed_bundle_is_unreadable(how: Compression, tmp_path: Path) -> None:
+    file = tmp_path / f"a{how.suffix}"
+    file.write_bytes(compress(b"{}", how)[:-1])
+    assert unreadable(str(file)).reason == "damaged_compression"

@@ -329,7 +329,9 @@ def test_an_interruption_names_what_was_done_what_was_in_flight_and_what_was_not
     assert first.state is ImportState.ALREADY_IMPORTED
     assert [result.state for result in rest] == [state, ImportState.NOT_TRIED]
     assert isinstance(rest[0].trouble, Interrupted)
-    assert ImportTally(results=[first, *rest]).exit_code is ExitCode.INTERRUPTED
+    tally = ImportTally()
+    assert len(list(tally.counting([first, *rest]))) == 3
+    assert tally.exit_code is ExitCode.INTERRUPTED
 
 
 # --- verdicts, repairs, foresight ----------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ from dwctl.errors import (
     ServerUnreachable,
     UnreadableInput,
 )
-from dwctl.transfer.outcomes import ImportResult, ImportState, ImportTally
+from dwctl.transfer.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally
 from dwctl.transfer.proof import Proof, ProofState
 from dwctl.transfer.verification import FileVerdict
 from import_doubles import DIFFERS, PROVEN
@@ -52,9 +51,17 @@ INTERRUPTED = failed(Interrupted("x"), ImportState.UNKNOWN)
 MISSING = failed(UnreadableInput("x"))
 
 
+def tally(*results: ImportResult, dry_run: bool = False) -> ImportTally:
+    """The results, counted."""
+    counted = ImportTally(dry_run)
+    for one in results:
+        counted.add(one)
+    return counted
+
+
 def code(*results: ImportResult, dry_run: bool = False) -> ExitCode:
     """The exit code of a run that ended so; the order of the bundles never matters."""
-    codes = {ImportTally(dry_run, list(order)).exit_code for order in permutations(results)}
+    codes = {tally(*order, dry_run=dry_run).exit_code for order in permutations(results)}
     assert len(codes) == 1
     return codes.pop()
 
@@ -174,9 +181,21 @@ def test_a_difference_is_a_finding_and_not_an_error_of_the_way() -> None:
 
 
 def test_the_tally_counts_results_as_they_pass() -> None:
-    tally = ImportTally()
-    assert list(tally.counting([IMPORTED, REFUSED, THERE])) == tally.results
-    wanted: dict[str, Any] = {"imported": 1, "refused": 1, "already_imported": 1}
-    assert {state.value: count for state, count in tally.states.items() if count} == wanted
-    tally.results.append(result(ImportState.IMPORTED, PRUNED))
-    assert tally.unproven == 1
+    counted = ImportTally()
+    passed = list(counted.counting([IMPORTED, REFUSED, THERE]))
+    assert passed == [IMPORTED, REFUSED, THERE]
+    assert (counted.total, counted.good, counted.proven, counted.unproven) == (3, 2, 2, 0)
+    assert (counted.states[ImportState.REFUSED], counted.states[ImportState.FAILED]) == (1, 0)
+    counted.add(result(ImportState.IMPORTED, PRUNED))
+    assert (counted.unproven, counted.reasons) == (1, {"refused": 1, "proof pruned": 1})
+
+
+def test_a_tally_of_many_keeps_few_and_those_that_need_attention_among_them() -> None:
+    counted = ImportTally()
+    for _ in range(5_000):
+        counted.add(IMPORTED)
+    counted.add(REFUSED)
+    assert (counted.total, len(counted.fine), counted.attention) == (5_001, MOST_KEPT, [REFUSED])
+    for _ in range(5_000):
+        counted.add(REFUSED)
+    assert (len(counted.attention), counted.exit_code) == (MOST_KEPT, ExitCode.PARTLY)

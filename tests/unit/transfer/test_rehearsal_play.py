@@ -8,6 +8,7 @@ import pytest
 
 from dwctl.errors import AnswerIsNo, DwctlError, NotAuthorized
 from dwctl.server.transport import Server
+from dwctl.transfer.rehearsal_plan import Plan
 from dwctl.transfer.rehearsal_play import NothingToDo, Play, PlayResult, Step, StepResult, StepState, perform
 from dwctl.transfer.rehearsal_set import BundleSet
 
@@ -43,7 +44,7 @@ class Clock:
 
 def a_play(stage: NoStage | None = None) -> Play:
     clock = Clock()
-    return Play(stage or NoStage(), BundleSet("f", "f", (), {}), "ns", "id", clock=clock, sleep=clock.sleep)
+    return Play(stage or NoStage(), BundleSet("f", "f", (), Plan()), "ns", "id", clock=clock, sleep=clock.sleep)
 
 
 def good(play: Play) -> Sequence[str]:
@@ -59,7 +60,11 @@ def ending(error: BaseException) -> Callable[[Play], Sequence[str]]:
 
 def played(*steps: Callable[[Play], Sequence[str]]) -> PlayResult:
     seen: list[StepResult] = []
-    result = perform(a_play(), [Step(f"s{n}", f"Step {n}", step) for n, step in enumerate(steps)], seen.append)
+    rows = [Step(f"s{n}", "B", f"Step {n}", "It has a reason.", step) for n, step in enumerate(steps)]
+    begun: list[str] = []
+    result = perform(a_play(), rows, seen.append, lambda step: begun.append(step.id))
+    assert begun == [step.id for step in result.steps if not (step.told and step.told[0].startswith("not reached"))]
+    assert {step.why for step in result.steps} <= {"It has a reason."}
     assert tuple(seen) == result.steps
     return result
 
@@ -76,7 +81,7 @@ def test_a_play_of_good_steps_passes() -> None:
 def test_the_first_failed_step_ends_the_play_with_its_code(error: BaseException, code: int) -> None:
     result = played(good, ending(error), good)
     assert [step.state for step in result.steps] == [StepState.OK, StepState.FAILED, StepState.SKIPPED]
-    assert result.steps[2].told == ("not reached: s1 failed",)
+    assert result.steps[2].told == ("not reached: interrupted" if code == 130 else "not reached: s1 failed",)
     assert (result.passed, result.exit_code) == (False, code)
 
 
@@ -100,7 +105,7 @@ def test_a_dead_worker_ends_the_waiting_at_once() -> None:
 
 
 def test_another_rule_than_the_expected_one_is_a_surprise() -> None:
-    bundles = BundleSet("f", "f", (), {"a.json": "rule.a", "b.json": "rule.b"})
+    bundles = BundleSet("f", "f", (), Plan({"a.json": "rule.a", "b.json": "rule.b"}))
     assert bundles.surprises({"a.json": ("rule.x", "rule.a"), "b.json": ("rule.b",)}) == []
     assert bundles.surprises({"a.json": ("rule.x",), "b.json": ("rule.b",)}) == [
         "a.json was refused (rule.x), and rule.a was expected"
