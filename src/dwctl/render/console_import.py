@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.text import Text
@@ -10,11 +10,15 @@ from rich.text import Text
 from dwctl.bundle.findings import Severity
 from dwctl.errors import DwctlError
 from dwctl.render.console import console_for, plain_table, print_line
-from dwctl.render.console_verdicts import MOST_FINDINGS, finding_lines
+from dwctl.render.console_import_summary import common_lines, reason_lines, summary_line, used_line
+from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.outcomes import ImportResult, ImportState, ImportTally
+from dwctl.transfer.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally, RunUsed
 from dwctl.transfer.proof import ProofState
+
+MOST_ROWS = 60
+"""Bundles shown one by one; of more, only those that did not end well."""
 
 MOST_PROOFS = 3
 """Bundles up to which each proof is shown on its own."""
@@ -27,38 +31,56 @@ _STYLES = {
     ImportState.FAILED: "red",
     ImportState.UNKNOWN: "yellow",
     ImportState.NOT_TRIED: "yellow",
+    ImportState.BLOCKED: "yellow",
+    ImportState.MOVED: "red",
+    ImportState.SKIPPED: "dim",
 }
 _LONGEST_MESSAGE = 300
+_NO_FINDINGS = frozenset({ImportState.SKIPPED})
+_SKIPPED = {
+    "duplicate": "same export in another file",
+    "not_chosen": "not in --only",
+    "limit": "beyond --limit",
+}
 _PROOF_STYLES = {ProofState.PROVEN: "green", ProofState.UNKNOWN: "yellow"}
 
 
-def show_results(tally: ImportTally, stream: TextIO) -> None:
-    """Print the table, the details of what needs attention, and the summary."""
-    console, results = console_for(stream), tally.results
+def show_results(tally: ImportTally, stream: TextIO, used: RunUsed | None = None) -> None:
+    """Print the table, the details of what needs attention, what all have in common, and the summary."""
+    console = console_for(stream)
+    everything = tally.total <= MOST_KEPT
+    shown = sorted([*tally.attention, *(tally.fine if everything else ())], key=lambda result: result.position)
     table = plain_table("state", "bundle", "instance", "type", "status", "way", "proof")
-    for result in results:
+    for result in shown:
         table.add_row(*_cells(result))
-    if results:
+    if shown:
         console.print(table)
-    briefly = len(results) > MOST_PROOFS
-    for result in results:
-        lines = list(_details(result, briefly=briefly))
-        if lines:
-            console.print()
-            for line in lines:
-                print_line(console, line)
+    if len(shown) < tally.total:
+        rest = counted(tally.total - len(shown), "bundle")
+        console.print(Text(f"… and {rest} not shown here; --output jsonl has a line for each", style="dim"))
+    briefly = tally.total > MOST_PROOFS
+    telling = [lines for result in shown if (lines := list(_details(result, briefly=briefly)))]
+    for lines in telling[:MOST_DETAILED]:
+        console.print()
+        for line in lines:
+            print_line(console, line)
+    if len(telling) > MOST_DETAILED:
+        console.print(Text(f"… and {len(telling) - MOST_DETAILED} more (all of them: --json)", style="dim"))
     console.print()
-    if briefly and any(result.proven for result in results):
-        print_line(console, _what_was_compared(results))
-    left = dict.fromkeys(row.what for result in results for row in result.left_behind)
-    if briefly and left:
-        print_line(console, Text(f"does not travel: {', '.join(left)} (which of which run: --json)"))
-    print_line(console, _summary(tally))
+    if tally.total > MOST_DETAILED:
+        for line in reason_lines(tally):
+            print_line(console, line)
+    if briefly:
+        for line in common_lines(tally):
+            print_line(console, line)
+    if used is not None and briefly:
+        print_line(console, used_line(used, tally))
+    print_line(console, summary_line(tally))
 
 
 def _cells(result: ImportResult) -> Iterator[Text]:
     verdict = result.judged.verdict
-    run = verdict.run if verdict is not None else None
+    run = verdict.run if verdict is not None else result.run
     yield Text(result.state.value, style=_STYLES[result.state])
     yield Text(one_line(result.judged.file))
     yield Text(one_line(run.instance_id or "-") if run else "-")
@@ -66,25 +88,30 @@ def _cells(result: ImportResult) -> Iterator[Text]:
     yield Text(one_line(run.status) if run else "-")
     yield Text(result.way or "-")
     if result.proof is None:
-        yield Text("-")
+        yield Text(_left_out(result), style="dim")
     else:
         yield Text(result.proof.state.value, style=_PROOF_STYLES.get(result.proof.state, "red"))
 
 
-def _what_was_compared(results: Sequence[ImportResult]) -> Text:
-    """One line for all proofs that held, instead of one each."""
-    proofs = [result.proof for result in results if result.proof is not None and result.proven]
-    held = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds)
-    unseen = dict.fromkeys(one.name for proof in proofs for one in proof.comparisons if one.holds is None)
-    words = f"{counted(len(proofs), 'run')} proven by {', '.join(held)}"
-    return Text(f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words)
+def _left_out(result: ImportResult) -> str:
+    if result.compared_at is not None:
+        return f"compared {result.compared_at[:16].replace('T', ' ')}"
+    return _SKIPPED.get(result.skipped_because or "", "-") if result.state is ImportState.SKIPPED else "-"
 
 
 def _details(result: ImportResult, *, briefly: bool) -> Iterator[Text]:
     proof = () if briefly and result.proven else _proof(result)
     left = () if briefly else _left_behind(result)
     error = () if result.error is None else _error(result.error, result)
-    body = [*_repair(result), *_findings(result), *left, *_server_rules(result), *error, *proof]
+    body = [
+        *_repair(result),
+        *_resealed(result),
+        *_findings(result, briefly=briefly),
+        *left,
+        *_server_rules(result),
+        *error,
+        *proof,
+    ]
     if body:
         head = (result.state.value, f"bold {_STYLES[result.state]}")
         yield Text.assemble(head, "  ", (one_line(result.judged.file), "bold"))
@@ -102,18 +129,35 @@ def _repair(result: ImportResult) -> Iterator[Text]:
     yield Text(f"    sha256 as sent     {result.repaired.sent_sha256}")
 
 
-def _findings(result: ImportResult) -> Iterator[Text]:
-    if result.report is not None and result.state is not ImportState.REFUSED:
-        wanted = {Severity.WARNING}
-    else:
-        wanted = {Severity.ERROR, Severity.WARNING}
+def _resealed(result: ImportResult) -> Iterator[Text]:
+    if result.resealed is None:
+        return
+    resolution = result.resealed.resolution
+    links = counted(len(resolution.removed), "link")
+    yield Text(f"  resealed by dwctl, without {links} to {one_line(', '.join(resolution.partners))}", style="yellow")
+    yield Text(f"    reason: {one_line(resolution.reason)}")
+    yield Text(f"    checksum of the export {resolution.checksum_before}")
+    yield Text(f"    checksum as resealed   {resolution.checksum_after}")
+    if result.resealed.file is not None:
+        yield Text(f"    kept as {one_line(result.resealed.file)}")
+
+
+def _findings(result: ImportResult, *, briefly: bool) -> Iterator[Text]:
+    """The errors, and of few bundles the warnings; those of many are told once for all."""
+    if result.state in _NO_FINDINGS:
+        return
+    wanted = set() if briefly else {Severity.WARNING}
+    if result.report is None or result.state is ImportState.REFUSED:
+        wanted.add(Severity.ERROR)
     findings = [
         finding
         for finding in result.judged.findings
         if finding.severity in wanted and finding.rule not in {"bundle.integrity_failed", "bundle.integrity_warning"}
     ]
+    explained: set[str] = set()
     for finding in findings[:MOST_FINDINGS]:
-        yield from finding_lines(finding, with_fix=True)
+        yield from finding_lines(finding, with_fix=finding.rule not in explained)
+        explained.add(finding.rule)
     if len(findings) > MOST_FINDINGS:
         yield Text(f"  … and {counted(len(findings) - MOST_FINDINGS, 'more finding')} (all of them: --json)")
 
@@ -176,14 +220,3 @@ def _proof_words(result: ImportResult) -> str:
     unseen = [one.name for one in result.proof.comparisons if one.holds is None]
     words = f": {', '.join(held)}" if held else ""
     return f"{words}; not shown by this server: {', '.join(unseen)}" if unseen else words
-
-
-def _summary(tally: ImportTally) -> Text:
-    parts = [f"{count} {state.value.replace('_', ' ')}" for state, count in tally.states.items() if count]
-    if tally.unproven:
-        parts.append(f"{tally.unproven} not proven")
-    code = int(tally.exit_code)
-    verdict = ("YES", "bold green") if code == 0 else ("NO", "bold red")
-    what = "would be imported" if tally.dry_run else "imported and proven"
-    text = f"all {what}" if code == 0 else f"not all {what} (exit code {code}: dwctl explain {code})"
-    return Text.assemble(f"{counted(len(tally.results), 'bundle')}: {', '.join(parts)}. ", verdict, f": {text}.")

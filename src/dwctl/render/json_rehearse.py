@@ -7,8 +7,8 @@ from typing import Any
 from dwctl.transfer.rehearsal_play import PlayResult, StepResult
 
 
-def play_document(result: PlayResult) -> dict[str, Any]:
-    """The whole play."""
+def play_document(result: PlayResult, next_step: str) -> dict[str, Any]:
+    """The whole play, and what to do after it."""
     return {
         "schema": "dwctl.rehearse",
         "schema_version": 1,
@@ -19,6 +19,10 @@ def play_document(result: PlayResult) -> dict[str, Any]:
         "exit_code": int(result.exit_code),
         "seconds": round(result.seconds, 3),
         "refused": dict(result.refused),
+        "imported": result.imported,
+        "finished": dict(result.finished),
+        "left_open": dict(result.left_open),
+        "next_step": next_step,
         "steps": [step_item(step) for step in result.steps],
     }
 
@@ -28,7 +32,9 @@ def step_item(step: StepResult) -> dict[str, Any]:
     error = step.error
     return {
         "id": step.id,
+        "phase": step.phase,
         "title": step.title,
+        "why": step.why,
         "state": step.state.value,
         "seconds": round(step.seconds, 3),
         "told": list(step.told),

@@ -1,0 +1,168 @@
+"""An export for people: a table where it is short, what is not good, the counts, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from dwctl.bundle.rules import RULES
+from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console_alike import Alike
+from dwctl.render.text import one_line
+from dwctl.render.wording import counted, size
+from dwctl.transfer.export_outcomes import KEPT, ExportResult, ExportState, Standing
+from dwctl.transfer.export_report import ExportReport
+
+MOST_ROWS = 40
+"""Runs up to which each has a row; of more only those are shown that are not good."""
+
+_WIDE = 110
+"""Columns from which a table has room for types and statuses beside ids that are not folded."""
+
+_STYLES = {
+    ExportState.EXPORTED: "green",
+    ExportState.REFRESHED: "green",
+    ExportState.ALREADY_EXPORTED: "green",
+    ExportState.HELD: "yellow",
+    ExportState.FAILED: "red",
+}
+_MOST_RULES = 4
+_SAID_BY_OTHERS = frozenset({"bundle.integrity_failed", "bundle.integrity_warning"})
+
+
+class ExportTable:
+    """Keeps what is to be shown of the results as they come: memory does not grow with them."""
+
+    def __init__(self, report: ExportReport) -> None:
+        self._report = report
+        self._rows: list[ExportResult] = []
+        self._troubles = Alike("more run")
+
+    def add(self, result: ExportResult) -> None:
+        """Take one run in."""
+        if len(self._rows) <= MOST_ROWS:
+            self._rows.append(result)
+        if result.good and not result.restored_paths and not result.removed_keys:
+            return
+        head, *details = _details(result)
+        self._troubles.add(head, details)
+
+    def show(self, stream: TextIO) -> None:
+        """Print the rows, the details of what needs attention, and the summary."""
+        console = console_for(stream)
+        if len(self._rows) <= MOST_ROWS:
+            self._table(console)
+        self._troubles.show(console)
+        console.print()
+        for line in _summary(self._report):
+            print_line(console, line)
+
+    def _table(self, console: Console) -> None:
+        wide = console.width >= _WIDE
+        between = ("type", "status") if wide else ()
+        table = plain_table("state", "instance", "run", *between, "verdict", "size")
+        for result in self._rows:
+            table.add_row(*_cells(result, wide=wide))
+        if self._rows:
+            console.print(table)
+
+
+def _cells(result: ExportResult, *, wide: bool) -> Iterator[Text]:
+    entry = result.entry
+    yield Text(result.state.value, style=_STYLES[result.state])
+    yield Text(one_line((entry.instance_id if entry else result.target.instance_id) or "-"))
+    yield Text(one_line((entry.run_id if entry else result.target.run_id) or "-"))
+    if wide:
+        yield Text(one_line(entry.workflow_type) if entry else "-")
+        yield Text(one_line(entry.status) if entry else "-")
+    yield _verdict(result)
+    yield Text(size(entry.bytes) if entry else "-")
+
+
+def _verdict(result: ExportResult) -> Text:
+    if result.entry is None or result.state not in KEPT:
+        return Text("-")
+    word = result.verdict
+    style = "red" if not result.good else "yellow" if word in {"warning", "restorable"} else "green"
+    return Text(word, style=style)
+
+
+def _details(result: ExportResult) -> Iterator[Text]:
+    style = "yellow" if result.good else _STYLES[result.state] if result.state not in KEPT else "red"
+    word = result.state.value if result.state not in KEPT else _verdict(result).plain
+    yield Text.assemble((word, f"bold {style}"), "  ", (one_line(str(result.target)), "bold"))
+    if result.standing is Standing.RESTORABLE:
+        yield from _restorable(result)
+    elif result.held_by and result.state is ExportState.HELD:
+        yield from _rules(result.held_by)
+        yield Text("    not kept: with --quiesce only what no worker holds is", style="cyan")
+    elif result.error is not None:
+        yield from _error(result)
+    elif result.entry is not None:
+        yield from _rules(tuple(rule for rule in result.entry.rules if rule not in _SAID_BY_OTHERS))
+    if result.noise:
+        yield Text(f"  {size(result.noise)} of noise stood around the document, and were cut away")
+
+
+def _restorable(result: ExportResult) -> Iterator[Text]:
+    lost = [f"the fraction at {path}" for path in result.restored_paths]
+    added = [f"the key {key} that was added" for key in result.removed_keys]
+    yield Text("  it fails its own checksum, and the checksum proves what is different: " + one_line(
+        "; ".join([*lost, *added])))  # fmt: skip
+    yield Text("    fix: kept as it came; `dwctl bundle repair` restores it, and so does an import", style="cyan")
+
+
+def _rules(rules: tuple[str, ...]) -> Iterator[Text]:
+    for rule in rules[:_MOST_RULES]:
+        row = RULES.get(rule)
+        yield Text.assemble("  ", (rule, "red"), f"  {row.meaning}" if row else "")
+        if row:
+            yield Text(f"    fix: {row.fix}", style="cyan")
+    if len(rules) > _MOST_RULES:
+        yield Text(f"  … and {counted(len(rules) - _MOST_RULES, 'more rule')} (all of them: --json)")
+
+
+def _error(result: ExportResult) -> Iterator[Text]:
+    error = result.error
+    if error is None:
+        return
+    yield Text(f"  {one_line(error.message)}", style="red")
+    if error.where and error.where != str(result.target):
+        yield Text(f"    where: {one_line(error.where)}")
+    if error.reason:
+        yield Text(f"    reason: {one_line(error.reason)}")
+    if error.next_step:
+        yield Text(f"    fix: {one_line(error.next_step)}", style="cyan")
+
+
+def _summary(report: ExportReport) -> Iterator[Text]:
+    tally = report.tally
+    speed = f", {report.rate:g} runs/s" if report.rate and tally.finished > 1 else ""
+    written = f"{size(tally.bytes)} in {report.seconds:.1f} s{speed}"
+    yield Text(
+        one_line(f"{counted(tally.written, 'bundle')} written to {_place(report)}: {written}, by way of {report.way}")
+    )
+    if tally.verdicts:
+        yield Text("verdicts: " + ", ".join(f"{count:,} {word}" for word, count in sorted(tally.verdicts.items())))
+    if tally.finished > MOST_ROWS and tally.slowest:
+        yield Text(one_line("slowest: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in tally.slowest)))
+    if tally.noisy:
+        yield Text(f"{counted(tally.noisy, 'export')} came with noise around the document, which was cut away")
+    if report.hook_error is not None:
+        yield Text(f"embedded.resume did not end well: {one_line(report.hook_error.message)}", style="red")
+    parts = [f"{tally.states[state]:,} {state.value.replace('_', ' ')}" for state in ExportState if tally.states[state]]
+    if tally.not_tried:
+        parts.append(f"{tally.not_tried:,} not tried")
+    code = int(report.exit_code)
+    verdict = ("YES", "bold green") if code == 0 else ("NO", "bold red")
+    refusal = f"not every run has a good export (exit code {code}: dwctl explain {code})"
+    what = "every run has a whole export" if code == 0 else refusal
+    counts = f"{counted(tally.selected, 'run')}: {', '.join(parts) or 'none tried'}. "
+    yield Text.assemble(counts, verdict, f": {what}.")
+
+
+def _place(report: ExportReport) -> str:
+    return "standard output" if report.location == "-" else report.location
