@@ -79,6 +79,20 @@ class Reminder:
         return {"sent": mail}
 
 
+@workflow.defn(name="billing.subscription-cycle")
+class SubscriptionCycle:
+    """Charge a subscription; another run follows until the last cycle."""
+
+    def run(self, ctx: Any, subscription: str, cycle: int = 0, last: int = 2, sleep_seconds: int = 0) -> Any:
+        """Capture the price of a cycle; the last one ends with a timer."""
+        payment = yield ctx.schedule_activity("orders.capture-payment", [f"{subscription}-{cycle}", 9.99])
+        if cycle < last:
+            return ctx.continue_as_new(subscription, cycle + 1, last, sleep_seconds)
+        if sleep_seconds > 0:
+            yield ctx.sleep(sleep_seconds)
+        return {"subscription": subscription, "cycle": cycle, "payment": payment}
+
+
 def _reference(prefix: str, order: str) -> str:
     return f"{prefix}-{hashlib.sha256(order.encode()).hexdigest()[:8]}"
 
@@ -114,7 +128,7 @@ def orders_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[OrderProcess, ShipParcel, Reminder],
+        workflows=[OrderProcess, ShipParcel, Reminder, SubscriptionCycle],
         activities=[reserve_inventory, capture_payment, send_email],
         worker_id=worker_id,
         build_id=build_id,
@@ -124,6 +138,8 @@ def orders_worker(
 
 async def work(arguments: argparse.Namespace) -> None:
     """Work until SIGINT or SIGTERM; tasks in hand are finished first."""
+    if os.environ.get("DURABLE_WORKFLOW_TLS_VERIFY", "true").lower() in {"false", "0", "no", "off"}:
+        raise SystemExit("the Python SDK always verifies certificates: name the authority in SSL_CERT_FILE instead")
     token = os.environ.get("DW_WORKER_TOKEN") or os.environ.get("DURABLE_WORKFLOW_AUTH_TOKEN")
     async with Client(arguments.url, namespace=arguments.namespace, token=token) as client:
         worker = orders_worker(

@@ -10,11 +10,6 @@ def orders() -> Path:
     return _folder() / "orders"
 
 
-def orders_worker() -> Path:
-    """The worker of the orders example, a Python program."""
-    return _folder() / "workers" / "orders_worker.py"
-
-
 def _folder() -> Path:
     packaged = Path(__file__).parent / "examples"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "examples"

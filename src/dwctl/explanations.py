@@ -8,10 +8,19 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 from dwctl.bundle.rules import RULES
+from dwctl.checklist.reasons import CHECKLIST_REASONS
+from dwctl.embedded.artisan_reasons import ARTISAN_REASONS, ArtisanReason
+from dwctl.embedded.check_rows import CHECK_ROWS
+from dwctl.embedded.database_reasons import DATABASE_REASONS, DatabaseReason
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
 from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
+from dwctl.transfer.embedded_reasons import EMBEDDED_REASONS
+from dwctl.transfer.export_reasons import EXPORT_REASONS
+from dwctl.transfer.ledger_reasons import LEDGER_REASONS
 from dwctl.transfer.reasons import IMPORT_REASONS
+from dwctl.transfer.report_reasons import REPORT_REASONS
+from dwctl.transfer.storage_reasons import STORAGE_REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,8 @@ _EXIT_CODES = {
     ),
     ExitCode.LOCAL_STATE: (
         "local state",
-        "A local file stands in the way: the ledger is locked, damaged, or belongs to another cutover.",
-        "Wait for the other process, or name the right ledger.",
+        "A local file or folder stands in the way: locked, damaged, full, read-only, or of another cutover.",
+        "Read the message: wait for the other process, make room, or name the right one.",
     ),
     ExitCode.INTERRUPTED: (
         "interrupted",
@@ -94,7 +103,7 @@ _EXIT_CODES = {
 @cache
 def all_explanations() -> list[Explanation]:
     """Every row: rules, server reasons and driver codes, exit codes, in the order of their tables."""
-    return [*_rules(), *_reasons(), *_driver_codes(), *_exit_codes()]
+    return [*_rules(), *_embedded_checks(), *_reasons(), *_application_reasons(), *_driver_codes(), *_exit_codes()]
 
 
 def _rules() -> Iterator[Explanation]:
@@ -102,12 +111,38 @@ def _rules() -> Iterator[Explanation]:
         yield Explanation(rule.id, "rule", rule.severity.value, rule.origin.value, rule.meaning, rule.why, rule.fix)
 
 
+_OWN_REASONS = (
+    OWN_REASONS,
+    IMPORT_REASONS,
+    EXPORT_REASONS,
+    STORAGE_REASONS,
+    LEDGER_REASONS,
+    EMBEDDED_REASONS,
+    REPORT_REASONS,
+    CHECKLIST_REASONS,
+)
+"""The tables of dwctl's own reasons; each layer has its own."""
+
+
 def _reasons() -> Iterator[Explanation]:
-    for rows, origin in ((SERVER_REASONS, "server"), (OWN_REASONS, "dwctl"), (IMPORT_REASONS, "dwctl")):
+    for rows, origin in ((SERVER_REASONS, "server"), *((rows, "dwctl") for rows in _OWN_REASONS)):
         for row in rows:
             statuses = " or ".join(str(status) for status in row.statuses)
             kind = f"reason, {statuses}, exit code {int(row.exit_code)}" if statuses else "reason"
             yield Explanation(row.id, kind, None, origin, _sentence(row.meaning), _sentence(row.why), row.fix)
+
+
+def _application_reasons() -> Iterator[Explanation]:
+    rows: tuple[ArtisanReason | DatabaseReason, ...] = (*ARTISAN_REASONS, *DATABASE_REASONS)
+    for row in rows:
+        kind = f"reason, exit code {row.exit_code}"
+        yield Explanation(row.id, kind, None, "dwctl", _sentence(row.meaning), _sentence(row.why), row.fix)
+
+
+def _embedded_checks() -> Iterator[Explanation]:
+    for row in CHECK_ROWS:
+        kind = f"check, item {row.item}" if row.required else f"check, item {row.item}, may stay unknown"
+        yield Explanation(row.id, kind, None, "guide", row.meaning, row.why, row.fix)
 
 
 _CONTENTION_FIX = "Nothing was written: the same import succeeds later. dwctl tries again by itself."

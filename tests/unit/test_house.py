@@ -35,8 +35,8 @@ A layer is a package. The modules beside the packages are `errors`, `explanation
 """
 
 PURE_IMPORTS = {
-    *("__future__", "base64", "binascii", "bisect", "codecs", "collections", "contextlib", "dataclasses"),
-    *("datetime", "decimal", "enum", "functools", "hashlib", "heapq", "hmac", "io", "itertools", "json"),
+    *("__future__", "base64", "binascii", "bisect", "codecs", "collections", "contextlib", "copy"),
+    *("dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "heapq", "hmac", "io", "itertools", "json"),
     *("math", "operator", "re", "struct", "types", "typing", "unicodedata", "zlib"),
     *("fastavro", "jsonschema", "msgspec", "orjson", "pydantic", "referencing", "dwctl"),
 }
@@ -44,13 +44,20 @@ PURE_IMPORTS = {
 
 ONLY_IN = {
     "rich": re.compile(r"render\.console"),
+    "jinja2": re.compile(r"render\.html"),
+    "junitparser": re.compile(r"render\.junit$"),
     "typer": re.compile(r"cli(\.|$)"),
     "click": re.compile(r"cli(\.|$)"),
+    "fsspec": re.compile(r"transfer\.object_store$"),
+    "zstandard": re.compile(r"transfer\.compression$"),
     "httpx": re.compile(r"(server|rehearsal)(\.|$)"),
+    "sqlalchemy": re.compile(r"embedded(\.|$)"),
+    "pymysql": re.compile(r"embedded(\.|$)"),
+    "psycopg": re.compile(r"embedded(\.|$)"),
 }
 """A third-party package → the modules that may import it."""
 
-HEAVY = {"fastavro", "httpx", "jsonschema", "msgspec", "orjson", "pydantic", "rich"}
+HEAVY = {"fastavro", "httpx", "jinja2", "jsonschema", "junitparser", "msgspec", "orjson", "pydantic", "rich"}
 LIGHT = ("dwctl.cli.", "dwctl.errors.", "dwctl.render.text.")
 """What a module of `cli` may not load, and what of ours it may, while it is itself imported."""
 
@@ -111,9 +118,16 @@ BROKEN = {
         ("from sys import stderr as e", "uses sys.stderr"),
         ("raise SystemExit(3)", "raises SystemExit"),
         ("import httpx", "transfer.importing imports httpx"),
+        ("from fsspec.core import url_to_fs", "transfer.importing imports fsspec"),
+        ("from sqlalchemy import select", "transfer.importing imports sqlalchemy"),
+        ("def _f():\n    import pymysql", "transfer.importing imports pymysql"),
+        ("from psycopg import errors", "transfer.importing imports psycopg"),
+        ("def _f():\n    import zstandard", "transfer.importing imports zstandard"),
     ],
     "render.json": [
         ("import rich.table", "render.json imports rich"),
+        ("from jinja2 import Environment", "render.json imports jinja2"),
+        ("def _f():\n    import junitparser", "render.json imports junitparser"),
         ("from dwctl.bundle.verify import verify_bundle", "imports a function: verify_bundle"),
         ("from dwctl.bundle import verify", "imports a function: verify"),
         ("import dwctl.bundle.verify", "imports a module"),

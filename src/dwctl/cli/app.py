@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from dwctl import __version__
-from dwctl.cli import bundle, explain, history_import, rehearsal, rehearse, schema, server_commands
+from dwctl.cli import (
+    archive,
+    bundle,
+    embedded,
+    explain,
+    export_options,
+    history_export,
+    history_import,
+    ledger,
+    rehearsal,
+    rehearse,
+    route,
+    schema,
+    server_commands,
+    transfer,
+)
 
 app = typer.Typer(
     name="dwctl",
@@ -35,7 +50,13 @@ def _root(
 
 
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(archive.app, name="archive")
+app.command("history-export", cls=export_options.CommandWithCompress)(history_export.history_export)
 app.command("history-import")(history_import.history_import)
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(transfer.app, name="transfer")
+app.add_typer(embedded.app, name="embedded")
+app.command("route")(route.route)
 app.command("explain")(explain.explain)
 app.add_typer(schema.app, name="schema")
 server_commands.register(app)

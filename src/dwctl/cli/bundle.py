@@ -49,7 +49,7 @@ def verify(
 
     Recomputes the checksum, checks signature and structure, applies the importer's eligibility rules, and adds
     what the guide asks and what the target's database would refuse. PATHS are files, folders (every *.json
-    below), patterns, or - for one bundle on standard input.
+    below, also compressed: *.json.gz, *.json.zst), patterns, or - for one bundle on standard input.
 
     Exit code 0: every bundle can be imported, as far as can be known offline. 1: at least one is refused or is
     not a bundle. 2: a file could not be read, or there was nothing to check.

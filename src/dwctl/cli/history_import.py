@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
-from collections.abc import Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dwctl.cli.bundle_options import (
-    JobsOption,
     MaxSizeOption,
-    PathsArgument,
     RequireSignatureOption,
     SigningKeyFileOption,
     SigningKeyOption,
@@ -21,35 +17,62 @@ from dwctl.cli.bundle_options import (
     size_limit,
     verify_options,
 )
+from dwctl.cli.database_options import with_database_named
+from dwctl.cli.import_options import (
+    DEFAULT_JOBS,
+    LEDGER,
+    ArchiveOption,
+    Compare,
+    CompareOption,
+    FailFastOption,
+    FromPlanOption,
+    LedgerOption,
+    LimitOption,
+    MaxFailuresOption,
+    NoDriftCheckOption,
+    OnlyOption,
+    PlanOption,
+    PlanOutOption,
+    RateOption,
+    RehashOption,
+    ResolveLinksOption,
+    RunJobsOption,
+    RunWanted,
+    Via,
+    most_failures,
+)
 from dwctl.cli.output import Format, print_json_line, print_json_stream, say
+from dwctl.cli.report_options import ReportOption, WantedReport, wanted_reports
 from dwctl.cli.server_options import Connection, server_command
 from dwctl.errors import ExitCode, RequestNotPossible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dwctl.bundle.verify import VerifyOptions
-    from dwctl.server.transport import Server
-    from dwctl.transfer.artisan_import import ArtisanServer
-    from dwctl.transfer.carrier import Carrier
-    from dwctl.transfer.importing import ImportOptions
-    from dwctl.transfer.outcomes import ImportResult, ImportTally
+    from dwctl.transfer.verification import FileVerdict
 
-
-class Via(StrEnum):
-    """How bundles reach the importer."""
-
-    HTTP = "http"
-    ARTISAN = "artisan"
+FilesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PATHS...]", help="Bundle files, folders, patterns, or - for standard input."),
+]
 
 
 @server_command
+@with_database_named
 def history_import(
     connection: Connection,
-    paths: PathsArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would happen.")] = False,
+    database: Any,
+    paths: FilesArgument = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; ask the server about every bundle.")
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="With --dry-run: ask no server.")] = False,
     import_id: Annotated[
         str | None,
-        typer.Option("--import-id", help="The id that marks the imported runs. [default: a new one]", metavar="ID"),
+        typer.Option(
+            "--import-id", help="The id that marks the imported runs. [default: the ledger's, or new]", metavar="ID"
+        ),
     ] = None,
     via: Annotated[
         Via, typer.Option("--via", help="The way in; artisan has no size limit and needs server.php and server.path.")
@@ -65,33 +88,57 @@ def history_import(
     ] = False,
     strict: StrictOption = False,
     max_bundle_size: MaxSizeOption = None,
-    jobs: JobsOption = None,
+    plan: PlanOption = False,
+    plan_out: PlanOutOption = None,
+    from_plan: FromPlanOption = None,
+    ledger: LedgerOption = LEDGER,
+    rehash: RehashOption = False,
+    resolve_links: ResolveLinksOption = None,
+    only: OnlyOption = None,
+    limit: LimitOption = None,
+    jobs: RunJobsOption = DEFAULT_JOBS,
+    rate: RateOption = None,
+    max_failures: MaxFailuresOption = None,
+    fail_fast: FailFastOption = False,
+    archive_terminal: ArchiveOption = False,
+    compare: CompareOption = Compare.HISTORY,
+    no_drift_check: NoDriftCheckOption = False,
+    report: ReportOption = None,
 ) -> int:
     """Import export bundles of embedded runs into the server (guide, Phase E).
 
-    Each bundle is verified here, asked about with a dry run on the server, imported, and compared with the run
-    that the server then shows. A bundle that fails its checksum is restored where the checksum proves how
-    (both digests are reported). Safe to repeat: what is there already is compared again, not imported twice.
+    First a plan: each bundle is verified here and restored where its checksum proves how, the set and the target are
+    looked at, and the server is asked with dry runs about one bundle in a hundred and every suspect. --plan stops
+    there; --from-plan carries out exactly a plan that was written before. Then the run: every step is in the ledger
+    before the next one, each imported run is compared with its bundle. Safe to interrupt and to repeat: it goes on
+    where it stopped, and nothing is imported twice.
 
-    With --dry-run nothing is changed; where no server is configured, or with --offline, none is asked, and what
-    the set foretells is said: members of a chain or pair that share a link row, the same run twice, one
-    instance in two namespaces.
+    Before each batch the embedded application is asked, through its database or its batch PHP process, where its
+    runs stand now: one that moved since its export is marked and not sent. Where neither is configured drift is
+    unknown, and that is said; --no-drift-check insists.
+
+    With --dry-run nothing is changed and the server is asked about every bundle; where no server is configured, or
+    with --offline, none is asked, and what the set foretells is said.
 
     Exit code 0: all imported and proven (or all would be). 1: refused. 9: some were imported and some not.
     3, 6, 7: the server was not reached, failed, or did not answer in time. 4: the token may not import.
-    8: the server does not fit. 130: interrupted; what was done is shown, and a repetition is safe.
+    8: the server does not fit. 10: the ledger is another target's, or in use. 130: interrupted.
 
     \b
     Examples:
       $ dwctl history-import exports/ --dry-run --offline --namespace production
-      $ dwctl history-import exports/ --dry-run --server https://dw.example.com --namespace production
-      $ dwctl history-import order-123.json --namespace production --import-id orders-cutover-1
+      $ dwctl history-import exports/ --server https://dw.example.com --namespace production --plan-out plan.jsonl
+      $ dwctl history-import --from-plan plan.jsonl --server https://dw.example.com --namespace production
+      $ dwctl history-import exports/ --namespace production --only orders.process --limit 10
+      $ dwctl history-import exports/ --namespace production --report junit=import.xml --report html=import.html
       $ dwctl history-import large.json --via artisan --namespace production --json
     """
-    from dwctl.transfer.sources import find_bundles
+    from dwctl.transfer.sources import STDIN, find_bundles
 
     if offline and not dry_run:
         raise RequestNotPossible("--offline imports nothing", next_step="Add --dry-run, or leave --offline out.")
+    most_failures(max_failures, 0)
+    reports = wanted_reports(report)
     options = verify_options(signing_key, signing_key_file, require_signature, strict)
     if send_signing_key and (options.signing_key is None or via is Via.ARTISAN):
         raise RequestNotPossible(
@@ -99,29 +146,59 @@ def history_import(
             next_step="Give --signing-key-file, and leave --via artisan out.",
         )  # fmt: skip
     import_id = _checked_import_id(import_id)
-    files = find_bundles(paths)
-    limit = size_limit(max_bundle_size)
+    files = _files(paths, from_plan, dry_run)
+    bytes_limit = size_limit(max_bundle_size)
     if dry_run and (offline or not connection.settings.server.given):
         if not offline:
             say("dwctl: note: no server is configured, so none is asked (--server, DURABLE_WORKFLOW_SERVER_URL).")
-        return _offline(connection, files, options, import_id, jobs, limit)
-
-    from dwctl.transfer.importing import ImportOptions
-
+        return _offline(connection, files or find_bundles(()), options, import_id, bytes_limit, reports)
     if not dry_run:
         connection.require_target()
-    wanted = ImportOptions(
-        namespace=connection.settings.namespace.value.lower(),
-        import_id=import_id or _new_import_id(),
-        verify=options,
-        dry_run=dry_run,
-        repair=not no_repair,
-        limit=limit,
-        stdin=sys.stdin.buffer,
-    )
-    with connection.open() as server:
-        carrier = _carrier(connection, server, wanted, via, send_key=send_signing_key)
-        return _import(connection, files, carrier, wanted)
+
+    from dwctl.transfer.importing import ImportOptions
+    from dwctl.transfer.plan import PlanOptions
+
+    namespace = connection.settings.namespace.value.lower()
+    wanted = RunWanted(
+        files=tuple(files),
+        options=ImportOptions(
+            namespace=namespace,
+            import_id=import_id or _new_import_id(),
+            verify=options,
+            dry_run=dry_run,
+            repair=not no_repair,
+            limit=bytes_limit,
+            # Read once and kept: a plan reads it, and the run reads it again.
+            stdin=io.BytesIO(sys.stdin.buffer.read(bytes_limit + 1)) if STDIN in files else None,
+        ),
+        planning=PlanOptions(
+            namespace, require_signature, strict, not no_repair, resolve_links, tuple(only or ()), limit
+        ),
+        import_id=import_id, ledger=ledger, via=via, jobs=jobs, rate=rate,
+        most_failures="0" if fail_fast else max_failures, archive=archive_terminal, compare=compare, plan_only=plan,
+        plan_out=plan_out, from_plan=from_plan, send_key=send_signing_key,
+        database=None if no_drift_check else database, rehash=rehash, reports=reports,
+    )  # fmt: skip
+    if dry_run:
+        return _dry_run(connection, wanted)
+
+    from dwctl.cli.import_run import ImportRun
+
+    return ImportRun(connection, wanted).go()
+
+
+def _files(paths: list[str] | None, from_plan: str | None, dry_run: bool) -> list[str]:
+    """The bundles that were named; a plan names its own."""
+    from dwctl.transfer.sources import find_bundles
+
+    if from_plan is None:
+        return find_bundles(paths or ())
+    if paths or dry_run:
+        raise RequestNotPossible(
+            "a plan names its own bundles, and is carried out as it is", where="--from-plan",
+            next_step="Leave the paths and --dry-run out; make another plan with --plan-out.",
+        )  # fmt: skip
+    return []
 
 
 def _checked_import_id(given: str | None) -> str | None:
@@ -146,110 +223,58 @@ def _new_import_id() -> str:
     return f"dwctl-{ULID()}".lower()
 
 
-def _carrier(connection: Connection, server: Server, options: ImportOptions, via: Via, *, send_key: bool) -> Carrier:
-    """The carrier for this target. Raises before anything is sent where the server does not fit."""
-    from dwctl.server.compatibility import Need, require
-    from dwctl.server.endpoints import cluster_info, show_namespace
-    from dwctl.transfer.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
-
-    fit = require(cluster_info(server), Need.IMPORT)
-    namespace = show_namespace(server, options.namespace)
-    facts = TargetFacts(
-        fit.max_payload_bytes, None if namespace.retention_mode == "forever" else namespace.retention_days
-    )
-    if via is Via.HTTP:
-        return HttpCarrier(server, facts, signing_key=options.verify.signing_key if send_key else None)
-    return ArtisanCarrier(_artisan(connection, options), server, facts)
-
-
-def _artisan(connection: Connection, options: ImportOptions) -> ArtisanServer:
-    """How to reach the server's PHP; of the environment it inherits all but our secrets."""
-    from dwctl.transfer.artisan_import import ArtisanServer
-
-    php, path = connection.settings.php.value, connection.settings.path.value
-    if not php or not path:
-        raise RequestNotPossible(
-            "--via artisan needs to know how to run PHP on the server", where="cutover.toml, [server]",
-            next_step='Set php = ["docker", "compose", "exec", "-T", "server", "php"] and path = "/app" there.',
-        )  # fmt: skip
-    return ArtisanServer(php, path, environment=_without_secrets(connection, options))
-
-
-def _without_secrets(connection: Connection, options: ImportOptions) -> dict[str, str]:
-    """This process's environment without tokens and keys, by their values and by their names."""
-    settings = connection.settings
-    tokens = [settings.general_token, *settings.role_tokens.values()]
-    secrets = {token.value.reveal() for token in tokens if token.value is not None}
-    if settings.flag_token is not None and settings.flag_token.value is not None:
-        secrets.add(settings.flag_token.value.reveal())
-    if options.verify.signing_key is not None:
-        secrets.add(os.fsdecode(options.verify.signing_key))
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if value not in secrets
-        and not (name.startswith(("DW_", "DWCTL_", "DURABLE_")) and name.endswith(("_TOKEN", "_KEY")))
-    }
-
-
-def _import(connection: Connection, files: list[str], carrier: Carrier, options: ImportOptions) -> int:
+def _dry_run(connection: Connection, wanted: RunWanted) -> int:
+    """Ask the server about every bundle, one after the other."""
+    from dwctl.cli.import_reports import ImportReports
+    from dwctl.cli.import_results import show_results
+    from dwctl.cli.import_run import target_of_run
     from dwctl.transfer.importing import import_files
     from dwctl.transfer.outcomes import ImportTally
+    from dwctl.transfer.way import Way
 
-    if not options.dry_run:
-        say(f"dwctl: import id {options.import_id}, namespace {options.namespace}")
-    tally = ImportTally(options.dry_run)
-    _show(connection, tally.counting(import_files(files, carrier, options)), tally, options)
+    with connection.open() as server:
+        carriers, _ = target_of_run(connection, wanted, server)
+        carrier = carriers[Way.ARTISAN if wanted.via is Via.ARTISAN else Way.BYTE_EXACT]
+        tally, reports = ImportTally(dry_run=True), ImportReports(wanted.reports, dry_run=True)
+        results = reports.watching(tally.counting(import_files(wanted.files, carrier, wanted.options)))
+        show_results(connection, results, tally, wanted.options.import_id)
     if tally.exit_code is ExitCode.INTERRUPTED:
         say("dwctl: interrupted; running the same command again is safe: it asks before it imports.")
-    return tally.exit_code
-
-
-def _show(connection: Connection, results: Iterable[ImportResult], tally: ImportTally, options: ImportOptions) -> None:
-    if connection.format is Format.TABLE:
-        from dwctl.render.console_import import show_results
-
-        list(results)  # each result is kept in the tally as it comes
-        show_results(tally, sys.stdout)
-        return
-    from dwctl.render.json_dry_run import SCHEMA
-    from dwctl.render.json_import import import_item, import_summary
-
-    items = (import_item(result) for result in results)
-    if connection.format is Format.JSONL:
-        for item in items:
-            print_json_line(item)
-        return
-    print_json_stream(
-        SCHEMA, "bundles", items, lambda: {"summary": import_summary(tally)}, dry_run=options.dry_run,
-        offline=False, server=connection.settings.server.value, namespace=options.namespace,
-        import_id=options.import_id,
+    return reports.write(
+        tally.exit_code, server=connection.settings.server.value, namespace=wanted.options.namespace,
+        import_id=wanted.options.import_id,
     )  # fmt: skip
 
 
 def _offline(
-    connection: Connection,
-    files: list[str],
-    options: VerifyOptions,
-    import_id: str | None,
-    jobs: int | None,
-    limit: int,
-) -> int:
+    connection: Connection, files: list[str], options: VerifyOptions, import_id: str | None, limit: int,
+    reports: tuple[WantedReport, ...],
+) -> int:  # fmt: skip
+    from dwctl.cli.import_reports import ImportReports
     from dwctl.cli.progress import with_progress
     from dwctl.transfer.dry_run import dry_run_offline
-    from dwctl.transfer.verification import Tally
 
     setting = connection.settings.namespace
     namespace = setting.value.lower() if setting.given else None
     judged = with_progress(
-        dry_run_offline(files, options, namespace=namespace, jobs=jobs, limit=limit, stdin=sys.stdin.buffer),
+        dry_run_offline(files, options, namespace=namespace, limit=limit, stdin=sys.stdin.buffer),
         len(files),
         "judging",
     )
+    told = ImportReports(reports, dry_run=True)
+    code = _show_offline(connection, told.watching_verdicts(judged), len(files), namespace, import_id)
+    return told.write(code, server=None, namespace=namespace, import_id=import_id)
+
+
+def _show_offline(
+    connection: Connection, judged: Iterable[FileVerdict], total: int, namespace: str | None, import_id: str | None
+) -> ExitCode:
+    from dwctl.transfer.verification import Tally
+
     if connection.format is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable
 
-        table = VerdictTable(len(files), as_a_set=True)
+        table = VerdictTable(total, as_a_set=True)
         for one in judged:
             table.add(one)
         table.show(sys.stdout)

@@ -46,8 +46,9 @@ current = Invocation()
 
 _COMMAND_WORDS = frozenset(
     """
-    bundle verify show decode diff canonical repair history-import explain schema list health cluster info check
-    namespace create ensure worker register task-queue workflow doctor rehearsal serve rehearse
+    bundle verify show decode diff canonical repair history-export history-import explain schema list health cluster
+    info check embedded inventory drift parked route ledger status retry audit export transfer report
+    namespace create ensure worker register coverage shadow task-queue workflow archive doctor rehearsal serve rehearse
     """.split()
 )
 

@@ -18,4 +18,4 @@ def with_progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item
         return
     from dwctl.render.console_progress import progress_bar
 
-    yield from progress_bar(items, total, what, sys.stderr)
+    yield from progress_bar(items, total, what, sys.stderr, beside_data=sys.stdout.isatty())

@@ -30,6 +30,9 @@ ROLE_TOKENS = {
 
 EXTRA = ("starlette", "uvicorn")
 
+_SDK_MINOR = 20
+"""The worker protocol 1.N that today's official SDK asks for."""
+
 
 class Auth(StrEnum):
     """The drivers of `--auth`."""
@@ -74,14 +77,40 @@ def serve(
 
     It answers what a migration asks of a standalone server, on SQLite: health,
     namespaces, workers, workflows, history exports and the import. It is for
-    rehearsal only: production is the standalone server. Its state is in memory
-    unless --db names a file. Only this machine reaches it unless --host says
-    otherwise. --auth token reads DW_WORKER_TOKEN, DW_OPERATOR_TOKEN,
-    DW_ADMIN_TOKEN and DW_AUTH_TOKEN from the environment.
+    rehearsal only: production is the standalone server, on MySQL or PostgreSQL
+    and Redis. Its state is in memory unless --db names a file. Only this machine
+    reaches it unless --host says otherwise. --auth token reads DW_WORKER_TOKEN,
+    DW_OPERATOR_TOKEN, DW_ADMIN_TOKEN and DW_AUTH_TOKEN from the environment.
 
-    A fault is KIND[=VALUE][,on=TEXT][,times=N][,after=N]. The kinds are latency,
-    429, 500, 503, reset-before, reset-after, truncate, locked and kill.
-    PUT /_rehearsal/faults changes them while the server runs.
+    A fault is KIND[=VALUE][,on=TEXT][,times=N][,after=N]: TEXT is looked for in
+    "METHOD /path", it strikes N times, and lets so many requests pass first. They
+    can be changed while the server runs:
+
+    \b
+      curl -X PUT URL/_rehearsal/faults -H 'Content-Type: application/json' \\
+        -d '{"faults": ["500,on=import,times=1"]}'
+
+    The kinds are:
+
+    \b
+      latency=SECONDS    answers late
+      429=SECONDS        too many requests, with Retry-After
+      500, 503=REASON    an error of the server
+      reset-before       breaks the connection before anything is done
+      reset-after        breaks it after the work is committed
+      truncate           sends half of the answer
+      locked=SECONDS     finds the database locked for so long
+      kill=N             dies before it writes row N + 1 of the request
+
+    A seed names what is there from the first request on, beside the seed's file:
+
+    \b
+      \\[\\[namespace]]
+      name = "production"
+      retention_days = 90
+      \\[\\[bundle]]
+      path = "exports/*.json"
+      namespace = "production"
 
     Exit code 0: stopped by Ctrl-C or SIGTERM. 1: a seed's bundle was refused.
     2: port taken, unknown fault, no token, or the extra is not installed.
@@ -149,7 +178,7 @@ def _require_extra() -> None:
 
 def _announce(wanted: Format, serving: Serving) -> None:
     """Say where the server is: data to stdout, the banner beside it."""
-    say("dwctl: this is a rehearsal server. Production is the standalone server.")
+    say("dwctl: this is a rehearsal server. Production is the standalone server, on MySQL or PostgreSQL and Redis.")
     if not serving.is_loopback and serving.auth == "none":
         say("dwctl: warning: other machines reach it, and it asks nobody for a token (--auth token).")
     if wanted is Format.TABLE:
@@ -157,11 +186,20 @@ def _announce(wanted: Format, serving: Serving) -> None:
         say(f"  database {serving.database or 'in memory'}")
         for rule in serving.faults:
             say(f"  fault {rule}")
+        if serving.seeded is not None:
+            say(f"  seeded: {serving.seeded.namespaces} namespaces, {serving.seeded.bundles} bundles")
+        say(f"  stop it with Ctrl-C; {_next_step(serving)}")
         typer.echo(serving.url)
     else:
         document = _document(serving)
         (print_json if wanted is Format.JSON else print_json_line)(document)
     sys.stdout.flush()  # whoever started the server reads this while it runs
+
+
+def _next_step(serving: Serving) -> str:
+    if int(serving.protocol.partition(".")[2]) < _SDK_MINOR:
+        return f"today's Python SDK cannot work on it: that asks for --protocol 1.{_SDK_MINOR}"
+    return f"play a cutover on it: dwctl rehearse --against {serving.url}"
 
 
 def _document(serving: Serving) -> dict[str, Any]:

@@ -2,104 +2,189 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line, say
+from dwctl.cli.server_options import (
+    CaFileOption,
+    EnvOption,
+    InsecureOption,
+    TimeoutOption,
+    TlsVerifyOption,
+    TokenOption,
+    VerboseOption,
+    connect,
+)
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.settings import Settings
-    from dwctl.transfer.rehearsal_play import StepResult
+    from collections.abc import Iterator
 
-EXTRA = ("starlette", "uvicorn", "durable_workflow")
+    from dwctl.cli.server_options import Connection
+    from dwctl.transfer.rehearsal_plan import Plan
+    from dwctl.transfer.rehearsal_play import PlayResult, Step, StepResult
+    from dwctl.transfer.rehearsal_set import BundleSet
+
+_SERVER_NEEDS = ("starlette", "uvicorn")
+_WORKER_NEEDS = ("durable_workflow",)
 
 
 def rehearse(
+    context: typer.Context,
     cutover_dir: Annotated[
         Path | None,
-        typer.Argument(metavar="[CUTOVER_DIR]", help="A folder of bundles. [default: the orders example]"),
+        typer.Argument(metavar="[CUTOVER_DIR]", help="A folder of bundles (default: the orders example)."),
     ] = None,
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="URL", help="Play on this server instead, in a namespace of its own."),
     ] = None,
+    token: TokenOption = None,
+    env: EnvOption = None,
+    tls_verify: TlsVerifyOption = None,
+    ca_file: CaFileOption = None,
+    timeout: TimeoutOption = None,
+    allow_insecure: InsecureOption = False,
+    verbose: VerboseOption = 0,
     output: OutputOption = Format.TABLE,
     as_json: JsonOption = False,
 ) -> int:
     """Play the whole cutover once, and tell what happens.
 
-    A rehearsal server and the example worker are started on this machine and
-    stopped at the end. Step by step, as in the guide: the server is up, a
-    namespace, a worker, a shadow workflow, bundles verified, dry-run, imported,
-    compared, taken up by the worker, closed runs archived. The first step that
-    fails ends the play; those after it are shown as skipped.
+    A rehearsal server and a worker are started on this machine and stopped at
+    the end. Step by step, as in the guide: the server is up, a namespace, a
+    worker, a shadow workflow, bundles verified, dry-run, imported, compared,
+    brought to their end by the worker, closed runs archived. The first step that
+    fails ends the play; those after it are shown as skipped. Runs that nothing
+    here can end (they wait for a signal, or sleep for long) are named.
 
-    CUTOVER_DIR holds the bundles, below bundles/ if there is such a folder. Its
-    rehearsal.toml names those that must be refused, with the rule; any other
-    refusal fails the play. The worker is that of the orders example, so runs of
-    other types that have a ready task fail the step "finish".
+    CUTOVER_DIR holds the bundles, below bundles/ if there is such a folder, and
+    may hold a rehearsal.toml. Where that names no worker, the orders example's
+    is started:
 
-    With --against nothing is started but the worker. The namespace is new, and
-    stays on the server with what was imported. Workflow and run ids are unique on
-    a server, so it takes each bundle once: never rehearse there with bundles that
-    this server is to take in the cutover. Tokens come from the environment.
+    \b
+      \\[refused]         # must be refused; any other refusal fails the play
+      "order-7.json" = "tasks.leased_task_present"
+      \\[worker]          # started in CUTOVER_DIR, once for each queue
+      command = ["php", "worker.php", "--queue={task_queue}", "--id={worker_id}"]
+      types = ["orders.process"]                  # that it must register
+      \\[shadow]          # queue and reaches = "completed" may be added
+      type = "orders.process"
+      input = ["shadow-1", 12.5]
+
+    A command may also use {url}, {namespace} and {python}; the environment has
+    DURABLE_WORKFLOW_SERVER_URL, _NAMESPACE, _TASK_QUEUE and DW_WORKER_TOKEN.
+
+    With --against nothing is started but the worker. The namespace is new, stays
+    on the server with what was imported, and nothing else there is touched.
+    Workflow and run ids are unique on a server, so it takes each bundle once:
+    never rehearse there with bundles that this server is to take in the cutover.
+    Tokens come from the environment.
 
     Exit code 0: every step did what the guide says. 1: one did not. 2: the extra
-    is not installed, or there is no bundle. 3 to 8: the server's, as elsewhere.
+    is not installed, there is no bundle, or rehearsal.toml makes no sense. 3 to
+    8: the server's, as elsewhere. 130: interrupted; what was started is stopped.
 
     \b
     Examples:
       $ dwctl rehearse
       $ dwctl rehearse exports/ --json
-      $ dwctl rehearse --against https://dw-staging.example.com
+      $ dwctl rehearse exports/ --against https://dw-staging.example.com --ca-file ca.pem
     """
-    wanted = chosen_format(output, as_json)
-    _require_extra(("durable_workflow",) if against is not None else EXTRA)
+    chosen_format(output, as_json)
     from ulid import ULID
 
     from dwctl import example_files
-    from dwctl.cli.stage import LocalStage, sigterm_interrupts
-    from dwctl.transfer.rehearsal_play import Play, perform
+    from dwctl.transfer.rehearsal_plan import read_plan
     from dwctl.transfer.rehearsal_set import read_set
-    from dwctl.transfer.rehearsal_steps import STEPS
 
-    bundles = read_set(example_files.orders() if cutover_dir is None else cutover_dir)
     name = f"rehearsal-{ULID()}".lower()
-    settings = None if against is None else _settings(against, name)
-    if settings is not None:
-        say(f"dwctl: note: these bundles stay on {against}, in namespace {name}; it takes none of them a second time.")
-    with sigterm_interrupts(), LocalStage(name, example_files.orders_worker(), settings) as stage:
-        play = Play(stage, bundles, namespace=name, import_id=name)
-        result = perform(play, STEPS, lambda step: _narrate(wanted, step))
-    if wanted is Format.TABLE:
-        from dwctl.render.console_rehearse import show_play
-
-        show_play(result, sys.stdout)
-    elif wanted is Format.JSON:
-        from dwctl.render.json_rehearse import play_document
-
-        print_json(play_document(result))
+    options = {
+        "token": token,
+        "env": env,
+        "tls_verify": tls_verify,
+        "ca_file": ca_file,
+        "timeout": timeout,
+        "allow_insecure": allow_insecure,
+        "verbose": verbose,
+    }
+    shared = {**options, "output": output, "as_json": as_json, "namespace": name}
+    connection = _connection(context, against, shared, options)
+    wanted = chosen_format(output, as_json) if connection is None else connection.format
+    bundles = read_set(example_files.orders() if cutover_dir is None else cutover_dir)
+    _require_extra(local=connection is None, sdk=bundles.plan.worker is None or cutover_dir is None)
+    plan = _completed(bundles.plan, read_plan(example_files.orders()))
+    title = "the orders example" if cutover_dir is None else str(cutover_dir)
+    result = _play(wanted, name, bundles, plan, connection, title)
+    _show(wanted, result, _next_step(result, cutover_dir, connection))
     return result.exit_code
 
 
-def _settings(url: str, namespace: str) -> Settings:
-    from dwctl.settings import Flags, load_settings
+def _play(
+    wanted: Format, name: str, bundles: BundleSet, plan: Plan, connection: Connection | None, title: str
+) -> PlayResult:
+    """Play on a stage that is taken down at the end, whatever happens."""
+    from dwctl.cli.stage import LocalStage, signals_interrupt
+    from dwctl.render.wording import counted
+    from dwctl.transfer.rehearsal_play import Play, perform
+    from dwctl.transfer.rehearsal_steps import STEPS
 
-    flags = Flags(server=url, namespace=namespace)
-    settings = load_settings(flags, os.environ, folder=Path.cwd(), windows=sys.platform == "win32")
-    for sentence in settings.contradictions:
-        say(f"dwctl: note: {sentence}.")
-    return settings
+    where = "on a rehearsal server of its own"
+    if connection is not None:
+        where = f"on {connection.settings.server.value}"
+        say(f"dwctl: note: these bundles stay {where}, in namespace {name}; it takes none of them a second time.")
+    assert plan.worker is not None  # noqa: S101 - the example has one
+    with signals_interrupt(), LocalStage(name, plan.worker, connection) as stage, _narrator(wanted) as narrator:
+        narrator.opens(f"Rehearsal of {title}: {counted(len(bundles.files), 'bundle')}, {where}")
+        play = Play(stage, bundles, name, import_id=name, shadow=plan.shadow, types=plan.worker.types)
+        return perform(play, STEPS, narrator.ended, narrator.begins)
 
 
-def _require_extra(packages: tuple[str, ...]) -> None:
-    for package in packages:
+def _connection(
+    context: typer.Context, against: str | None, shared: dict[str, Any], options: dict[str, Any]
+) -> Connection | None:
+    """The connection to a server that runs already; None where one is started here."""
+    if against is not None:
+        from dwctl.setting_values import server_url
+
+        return connect(context, {**shared, "server": server_url(against, "--against")})
+    given = [name for name, value in options.items() if value]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise RequestNotPossible(
+            f"{option} is about a server that runs already, and a rehearsal without --against starts its own",
+            where=option, next_step="Add --against URL, or leave it out.", reason="usage",
+        )  # fmt: skip
+    return None
+
+
+def _completed(plan: Plan, example: Plan) -> Plan:
+    """The plan with the example's worker, and with its shadow run where that worker takes it."""
+    if plan.worker is not None:
+        return plan
+    return type(plan)(plan.refused, example.worker, plan.shadow or example.shadow)
+
+
+def _next_step(result: PlayResult, cutover_dir: Path | None, connection: Connection | None) -> str:
+    """What to do after the play."""
+    if result.error is not None:
+        return result.error.next_step or "Mend what the failed step names, and rehearse again."
+    if connection is not None:
+        return "Plan the cutover window with these times; the namespace may go when you are done with it."
+    if cutover_dir is not None:
+        return "Play it on a staging server: add --against URL."
+    return "Rehearse with your own exports: dwctl rehearse DIR."
+
+
+def _require_extra(*, local: bool, sdk: bool) -> None:
+    """Refuse where the server that is to be started here, or the example's worker, needs what is not installed."""
+    for package in (*(_SERVER_NEEDS if local else ()), *(_WORKER_NEEDS if sdk else ())):
         if find_spec(package) is None:
             raise RequestNotPossible(
                 f"a rehearsal needs {package}, which is not installed",
@@ -108,15 +193,57 @@ def _require_extra(packages: tuple[str, ...]) -> None:
             )
 
 
-def _narrate(wanted: Format, step: StepResult) -> None:
-    """Tell of a step as soon as it is over; one JSON document is printed at the end instead."""
+@contextmanager
+def _narrator(wanted: Format) -> Iterator[Narrator]:
+    """Who tells of the steps in this format; one JSON document is printed at the end instead."""
     if wanted is Format.TABLE:
-        from dwctl.render.console_rehearse import show_step
+        from dwctl.render.console_rehearse import Narration
 
-        show_step(step, sys.stdout)
-        sys.stdout.flush()
-    elif wanted is Format.JSONL:
+        with Narration(sys.stdout, sys.stderr) as narration:
+            yield narration
+    else:
+        yield _Lines() if wanted is Format.JSONL else _Silence()
+
+
+class Narrator(Protocol):
+    """Told what is played, when a step begins and when it is over."""
+
+    def opens(self, title: str) -> None:
+        """The play is about to begin."""
+
+    def begins(self, step: Step) -> None:
+        """The step is about to be played."""
+
+    def ended(self, step: StepResult) -> None:
+        """The step is over, or was not reached."""
+
+
+class _Silence:
+    def opens(self, title: str) -> None:
+        pass
+
+    def begins(self, step: Step) -> None:
+        pass
+
+    def ended(self, step: StepResult) -> None:
+        pass
+
+
+class _Lines(_Silence):
+    def ended(self, step: StepResult) -> None:
         from dwctl.render.json_rehearse import step_item
 
         print_json_line(step_item(step))
         sys.stdout.flush()
+
+
+def _show(wanted: Format, result: PlayResult, next_step: str) -> None:
+    """The play as a whole; a stream of lines has told of every step already."""
+    if wanted is Format.TABLE:
+        from dwctl.render.console_rehearse import show_play
+
+        show_play(result, next_step, sys.stdout)
+    elif wanted is Format.JSON:
+        from dwctl.render.json_rehearse import play_document
+
+        print_json(play_document(result, next_step))

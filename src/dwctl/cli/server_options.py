@@ -96,12 +96,23 @@ class Connection:
     format: Format
     verbose: int = 0
 
-    def open(self, *, policy: RetryPolicy | None = None) -> Server:
-        """The server, to be used in a `with` block. Retries are told on stderr, and calls with -v."""
+    def open(
+        self, *, policy: RetryPolicy | None = None, also: Callable[[Attempt], None] | None = None, tell: bool = True
+    ) -> Server:
+        """The server, to be used in a `with` block. Retries are told on stderr, and calls with -v.
+
+        `also` gets every attempt too; without `tell` they are told with -v only.
+        """
         from dwctl.server.target import target_of
         from dwctl.server.transport import Server
 
-        return Server(target_of(self.settings), policy=policy, on_attempt=self._tell)
+        def noted(attempt: Attempt) -> None:
+            if also is not None:
+                also(attempt)
+            if tell or self.verbose:
+                self._tell(attempt)
+
+        return Server(target_of(self.settings), policy=policy, on_attempt=noted)
 
     def require_target(self, *, namespace: bool = True) -> None:
         """Refuse to change what nobody named; see `settings.require_target`."""
@@ -126,27 +137,35 @@ class Connection:
 
 
 def server_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the shared options; it receives them as one `connection`, its first parameter."""
+    """Give a command the shared options; it receives them as one `connection`, its first parameter.
+
+    A parameter of its own that has the name of a shared option takes that option's place.
+    """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    names = {parameter.name for parameter in own}
+    rest = {name: row for name, row in SHARED.items() if name not in names}
 
     @functools.wraps(function)
     def command(context: typer.Context, **given: Any) -> int:
-        shared = {name: given.pop(name) for name in SHARED}
-        return function(_connect(context, shared), **given)
+        shared = {name: given.pop(name) if name in rest else row[1] for name, row in SHARED.items()}
+        return function(connect(context, shared), **given)
 
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *(parameter.replace(kind=keyword) for parameter in own),
-        *(inspect.Parameter(name, keyword, default=row[1], annotation=row[0]) for name, row in SHARED.items()),
+        *(inspect.Parameter(name, keyword, default=row[1], annotation=row[0]) for name, row in rest.items()),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
 
-def _connect(context: typer.Context, shared: Mapping[str, Any]) -> Connection:
-    """The connection that the shared options, the environment and the files make together."""
+def connect(context: typer.Context, shared: Mapping[str, Any]) -> Connection:
+    """The connection that the shared options, the environment and the files make together.
+
+    `shared` has a value for every name of `SHARED`. Raises RequestNotPossible for a setting that cannot be right.
+    """
     from dwctl.secret import Secret
     from dwctl.settings import Flags, load_settings
 

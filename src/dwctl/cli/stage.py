@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,8 +20,9 @@ from dwctl.errors import AnswerIsNo, ServerTimedOut
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from dwctl.cli.server_options import Connection
     from dwctl.server.transport import Server
-    from dwctl.settings import Settings
+    from dwctl.transfer.rehearsal_plan import WorkerPlan
 
 SDK_PROTOCOL = "1.20"
 """The worker protocol that today's official SDK asks for."""
@@ -41,14 +42,14 @@ class _Worker:
 class LocalStage:
     """A stage of processes. Use it in a `with` block: at its end every process that it started has ended.
 
-    With `settings` the server is theirs and only workers are started; without, a rehearsal server is.
+    With a `connection` the server is that one's, and only workers are started; without, a rehearsal server is.
     """
 
-    def __init__(self, namespace: str, worker: Path, settings: Settings | None = None) -> None:
-        self._namespace, self._program, self._settings = namespace, worker, settings
+    def __init__(self, namespace: str, worker: WorkerPlan, connection: Connection | None = None) -> None:
+        self._namespace, self._plan, self._connection = namespace, worker, connection
         self._processes = ExitStack()
         self._workers: list[_Worker] = []
-        self._url = "" if settings is None else settings.server.value
+        self._url = "" if connection is None else connection.settings.server.value
 
     def __enter__(self) -> Self:
         self._folder = Path(self._processes.enter_context(tempfile.TemporaryDirectory(prefix="dwctl-rehearse-")))
@@ -61,16 +62,14 @@ class LocalStage:
 
     def server(self) -> Server:
         """Connect to the server; a rehearsal server is started first where no other is given."""
-        from dwctl.server.target import Target, target_of
+        from dwctl.server.target import Target
         from dwctl.server.transport import Server
         from dwctl.settings import Auth
 
-        if self._settings is None:
-            self._url = self._start_server()
-            target = Target(self._url, self._namespace, auth=Auth.NONE)
-        else:
-            target = target_of(self._settings)
-        return self._processes.enter_context(Server(target))
+        if self._connection is not None:
+            return self._processes.enter_context(self._connection.open())
+        self._url = self._start_server()
+        return self._processes.enter_context(Server(Target(self._url, self._namespace, auth=Auth.NONE)))
 
     def _start_server(self) -> str:
         command = [sys.executable, "-m", "dwctl", "rehearsal", "serve", "--port", "0", "--protocol", SDK_PROTOCOL]
@@ -85,36 +84,71 @@ class LocalStage:
         document: dict[str, Any] = json.loads(line)
         return str(document.get("url") or "")
 
-    def start_worker(self, task_queue: str) -> str:
-        """Start the example worker on a queue; returns its id."""
+    def start_worker(self, task_queue: str) -> str | None:
+        """Start the worker of the plan on a queue; returns its id, None where it chooses one itself.
+
+        Its command line says where to work, and so do the guide's environment variables; the token is in the
+        environment only. Raises AnswerIsNo where it cannot be started.
+        """
         worker_id = f"{self._namespace}-worker-{len(self._workers) + 1}"
-        command = [sys.executable, str(self._program), "--url", self._url, "--namespace", self._namespace]
-        command += ["--task-queue", task_queue, "--worker-id", worker_id, "--poll-timeout", "2"]
+        values = {
+            "python": sys.executable,
+            "url": self._url,
+            "namespace": self._namespace,
+            "task_queue": task_queue,
+            "worker_id": worker_id,
+        }
+        environment = {
+            **self._environment(),
+            "DURABLE_WORKFLOW_SERVER_URL": self._url,
+            "DURABLE_WORKFLOW_NAMESPACE": self._namespace,
+            "DURABLE_WORKFLOW_TASK_QUEUE": task_queue,
+        }
         log = self._folder / f"{worker_id}.log"
-        process = self._start(command, log, self._environment(), stdout=None)
+        command = self._plan.arguments(values)
+        try:
+            process = self._start(command, log, environment, stdout=None, folder=self._plan.folder)
+        except OSError as error:
+            raise AnswerIsNo(
+                f"the worker cannot be started: {error.strerror or error}", where=command[0],
+                next_step="Is the program there, and may it be run? See [worker] of rehearsal.toml.",
+            ) from error  # fmt: skip
         self._workers.append(_Worker(process, worker_id, log))
-        return worker_id
+        return worker_id if self._plan.takes_an_id else None
 
     def worker_problem(self) -> str | None:
         """Which worker has ended, with the last line that it wrote; None while all run."""
         for worker in self._workers:
             if (code := worker.process.poll()) is not None:
-                return f"the worker {worker.worker_id} has ended with code {code}: {_last_line(worker.log)}"
+                said = self._redacted(_last_line(worker.log))
+                return f"the worker {worker.worker_id} has ended with code {code}: {said}"
         return None
 
+    def _redacted(self, text: str) -> str:
+        from dwctl.server.target import target_of
+
+        return text if self._connection is None else target_of(self._connection.settings).redact(text)
+
     def _start(
-        self, command: list[str], log: Path, environment: Mapping[str, str], *, stdout: int | None
+        self,
+        command: list[str],
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        stdout: int | None,
+        folder: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         with log.open("wb") as written:
-            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            # In a group of its own: Ctrl-C reaches us alone, and what a worker starts itself ends with it.
+            process = subprocess.Popen(  # noqa: S603 - our own program, or the operator's; no shell
                 command, stdin=subprocess.DEVNULL, stdout=written if stdout is None else stdout, stderr=written,
-                env=dict(environment),
+                env=dict(environment), cwd=folder, process_group=0,
             )  # fmt: skip
         self._processes.callback(_stop, process)
         return process
 
     def _environment(self) -> dict[str, str]:
-        """Ours without any token or key, and for the worker of a real server with the worker's token."""
+        """Ours without any token or key; for the worker of a real server with its token and how to trust it."""
         from dwctl.settings import Role
 
         own = {
@@ -122,23 +156,31 @@ class LocalStage:
             for name, value in os.environ.items()
             if not (name.startswith(("DW_", "DWCTL_", "DURABLE_")) and name.endswith(("_TOKEN", "_KEY")))
         }
-        if self._settings is None:
+        if self._connection is None:
             return {**own, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        token = self._settings.token(Role.WORKER).value
+        settings = self._connection.settings
+        if settings.ca_file.value is not None:
+            own["SSL_CERT_FILE"] = str(Path(settings.ca_file.value).absolute())
+        own["DURABLE_WORKFLOW_TLS_VERIFY"] = "true" if settings.tls_verify.value else "false"
+        token = settings.token(Role.WORKER).value
         return own if token is None else {**own, "DW_WORKER_TOKEN": token.reveal()}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, by force where it does not end by itself."""
+    """End a process and all of its group, by force where it does not end by itself."""
     if process.poll() is None:
-        process.terminate()
-        try:
+        _signal_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(STOPS_WITHIN)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.kill()
+    _signal_group(process, signal.SIGKILL)
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _last_line(log: Path) -> str:
@@ -147,10 +189,11 @@ def _last_line(log: Path) -> str:
 
 
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM as Ctrl-C, so that what was started is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP (the terminal is closed) as Ctrl-C, so that what was started is stopped."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from dwctl.cli import worker_coverage
 from dwctl.cli.output import Format, say
 from dwctl.cli.server_options import Connection, server_command
 from dwctl.errors import ExitCode
 
-app = typer.Typer(help="List, show and register workers.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and register workers, and ask whether they cover what is about to move.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -154,3 +157,6 @@ def register(
 
         connection.put(registration_document(server.target, registered, task_queue))
     return ExitCode.DONE
+
+
+app.command("coverage")(worker_coverage.coverage)

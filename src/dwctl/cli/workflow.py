@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from dwctl.cli import workflow_archive
 from dwctl.cli.output import Format
 from dwctl.cli.server_options import Connection, server_command
 from dwctl.errors import DwctlError, ExitCode
 
-app = typer.Typer(help="List and show workflow runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show and archive workflow runs.", no_args_is_help=True)
+app.command("archive")(workflow_archive.archive)
 
 
 @app.command("list")

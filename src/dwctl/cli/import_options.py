@@ -1,0 +1,152 @@
+"""The options of `history-import` that concern a plan, its ledger and its run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dwctl.errors import RequestNotPossible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dwctl.cli.report_options import WantedReport
+    from dwctl.embedded.database import EmbeddedDatabase
+    from dwctl.transfer.importing import ImportOptions
+    from dwctl.transfer.plan import PlanOptions
+
+_PLAN, _RUN = "Plan and ledger", "Run"
+
+DEFAULT_JOBS = 4
+LEDGER = ".dwctl/ledger.db"
+
+
+class Via(StrEnum):
+    """How bundles reach the importer."""
+
+    HTTP = "http"
+    ARTISAN = "artisan"
+
+
+class Compare(StrEnum):
+    """How far the server's run is compared with its bundle."""
+
+    HISTORY = "history"
+    DEEP = "deep"
+
+
+PlanOption = Annotated[
+    bool, typer.Option("--plan", help="Say what would happen, and import nothing.", rich_help_panel=_PLAN)
+]
+PlanOutOption = Annotated[
+    str | None,
+    typer.Option("--plan-out", metavar="FILE", help="Write the plan, and import nothing.", rich_help_panel=_PLAN),
+]
+FromPlanOption = Annotated[
+    str | None,
+    typer.Option("--from-plan", metavar="FILE", help="Carry out exactly this plan.", rich_help_panel=_PLAN),
+]
+LedgerOption = Annotated[
+    str, typer.Option("--ledger", metavar="FILE", help="Where the ledger of the cutover is.", rich_help_panel=_PLAN)
+]
+RehashOption = Annotated[
+    bool,
+    typer.Option(
+        "--rehash", help="Read every file again, also those that the ledger knows as done.", rich_help_panel=_PLAN
+    ),
+]
+ResolveLinksOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resolve-links",
+        metavar="REASON",
+        help="Import the later member of a chain or pair without the link that its partner has written; why.",
+        rich_help_panel=_PLAN,
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="TYPE", help="Only runs of this type; repeatable.", rich_help_panel=_PLAN),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="At most so many bundles: a canary.", rich_help_panel=_PLAN),
+]
+RunJobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, max=64, help="Imports at once, at the most.", rich_help_panel=_RUN)
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", min=0.01, metavar="N", help="At most so many imports a second.", rich_help_panel=_RUN),
+]
+MaxFailuresOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failures",
+        metavar="N|P%",
+        help="Stop when more than this of the bundles that are sent have failed.",
+        rich_help_panel=_RUN,
+    ),
+]
+FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=_RUN)]
+ArchiveOption = Annotated[
+    bool,
+    typer.Option("--archive-terminal", help="Archive each closed run once it is compared.", rich_help_panel=_RUN),
+]
+CompareOption = Annotated[
+    Compare,
+    typer.Option(
+        "--compare", help="deep also compares every payload, of runs compared before, too.", rich_help_panel=_RUN
+    ),
+]
+NoDriftCheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-drift-check",
+        help="Import without asking the embedded application whether a run moved since its export.",
+        rich_help_panel=_RUN,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunWanted:
+    """What was asked for, checked: how the plan is made, and how it is carried out.
+
+    `database` finds the embedded application's (None with --no-drift-check).
+    """
+
+    files: tuple[str, ...]
+    options: ImportOptions
+    planning: PlanOptions
+    import_id: str | None
+    ledger: str
+    via: Via
+    jobs: int
+    rate: float | None
+    most_failures: str | None
+    archive: bool
+    compare: Compare
+    plan_only: bool
+    plan_out: str | None
+    from_plan: str | None
+    send_key: bool
+    database: Callable[[], EmbeddedDatabase | None] | None = None
+    reports: tuple[WantedReport, ...] = ()
+    rehash: bool = False
+
+
+def most_failures(text: str | None, total: int) -> int | None:
+    """How many of `total` bundles may fail: `25`, or a share like `2%`. Raises RequestNotPossible for another text."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(%)?", text.strip())
+    if found is None or (found[2] is None and "." in found[1]) or (found[2] and float(found[1]) > 100):
+        raise RequestNotPossible(
+            f"'{text}' is no number of failures", where="--max-failures", next_step="Write it like 25, or like 2%."
+        )
+    return int(float(found[1]) * total / 100) if found[2] else int(found[1])

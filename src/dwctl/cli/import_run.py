@@ -1,0 +1,386 @@
+"""One run of `dwctl history-import`: the plan, the ledger, the run, and what became of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dwctl.cli.import_drift import drift_check, drift_item, tell_drift
+from dwctl.cli.import_options import Compare, RunWanted, Via, most_failures
+from dwctl.cli.import_reports import ImportReports
+from dwctl.cli.import_results import show_results
+from dwctl.cli.interruption import interruptions
+from dwctl.cli.output import Format, print_json_line, print_json_stream, say
+from dwctl.cli.person import who
+from dwctl.cli.server_options import Connection
+from dwctl.errors import ExitCode, LocalStateError, RequestNotPossible, UnreadableInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dwctl.bundle.verify import Verdict
+    from dwctl.server.results import ClusterInfo
+    from dwctl.server.transport import Server
+    from dwctl.transfer.artisan_import import ArtisanServer
+    from dwctl.transfer.carrier import Carrier
+    from dwctl.transfer.execution import Execution
+    from dwctl.transfer.lanes import Stop
+    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger_memory import LedgerMemory
+    from dwctl.transfer.outcomes import ImportTally
+    from dwctl.transfer.pace import Pace, Turns
+    from dwctl.transfer.plan import Plan, PlannedBundle
+    from dwctl.transfer.plan_verdicts import JudgedFile, JudgeOptions
+    from dwctl.transfer.planning import Asked
+    from dwctl.transfer.survey import Survey
+    from dwctl.transfer.way import Way
+
+
+@dataclass
+class ImportRun:
+    """Everything that was asked for, resolved; `go` does it and returns the exit code."""
+
+    connection: Connection
+    wanted: RunWanted
+
+    def go(self) -> int:
+        """Plan, and unless only the plan is wanted, import and tell what became of it."""
+        from dwctl.transfer.lanes import Stop
+        from dwctl.transfer.pace import Pace, Turns
+
+        turns, stop = Turns(), Stop()
+        pace = Pace(self.wanted.jobs, rate=self.wanted.rate, sleep=partial(_patiently, stop))
+        many = self.wanted.from_plan is not None or len(self.wanted.files) > _TOLD_EACH
+        with self.connection.open(also=turns.saw, tell=not many) as server:
+            memory = self._memory()
+            carriers, survey = target_of_run(self.connection, self.wanted, server)
+            if self.wanted.from_plan is None:
+                plan = self._plan(carriers, survey, memory)
+            else:
+                plan = self._planned_before(survey)
+            _require_a_choice(plan)
+            if self.wanted.plan_only or self.wanted.plan_out is not None:
+                return self._show_plan(plan)
+            return self._carry_out(plan, carriers, memory, pace, turns, stop)
+
+    # --- before ------------------------------------------------------------------------------------------------
+
+    def _memory(self) -> LedgerMemory:
+        """What the ledger knows; a cutover without one begins now. Also takes its import id, if none was given."""
+        from dwctl.transfer.ledger import Ledger
+        from dwctl.transfer.ledger_memory import LedgerMemory
+        from dwctl.transfer.ledger_start import check_target, same_target
+
+        try:
+            view = Ledger.view(self.wanted.ledger)
+        except UnreadableInput:
+            return LedgerMemory()
+        except LocalStateError as error:
+            if error.reason != "ledger_older":
+                raise
+            self._ledger(None).close()
+            view = Ledger.view(self.wanted.ledger)
+        with view:
+            settings = self.connection.settings
+            check_target(view.target, same_target(settings.server.value, settings.namespace.value), view.path)
+            if self.wanted.import_id is None:
+                options = replace(self.wanted.options, import_id=view.target.import_id)
+                self.wanted = replace(self.wanted, import_id=view.target.import_id, options=options)
+            return LedgerMemory(view.rows(), view.head().seq)
+
+    def _ledger(self, server_version: str | None) -> Ledger:
+        """The ledger, to be written to; one of an older schema is brought up to date."""
+        from dwctl.transfer.ledger import Ledger
+
+        settings = self.connection.settings
+        return Ledger.open(
+            self.wanted.ledger, server=settings.server.value, namespace=settings.namespace.value,
+            import_id=self.wanted.options.import_id, who=who(), clock=lambda: datetime.now(UTC),
+            command="dwctl history-import", server_version=server_version,
+        )  # fmt: skip
+
+    def _plan(self, carriers: Mapping[Way, Carrier], survey: Survey, memory: LedgerMemory) -> Plan:
+        from dwctl import __version__
+        from dwctl.transfer.plan import Plan
+        from dwctl.transfer.plan_verdicts import JudgeOptions
+        from dwctl.transfer.planning import Sources, plan_bundles
+        from dwctl.transfer.way import Way
+
+        wanted, options = self.wanted, self.wanted.options
+        judging = JudgeOptions(options.verify, options.repair, limit=options.limit, now_ns=time.time_ns())
+        judged = self._judged(judging, memory)
+        limit = survey.facts.max_payload_bytes
+        if any(one.verdict is not None and one.verdict.outcome in _IMPORTABLE and one.size <= limit for one in judged):
+            # Asked only now: where nothing can be imported over HTTP, nothing is sent.
+            survey.way = carriers[Way.BYTE_EXACT].way() if Way.BYTE_EXACT in carriers else Way.ARTISAN
+            if survey.way is Way.ENVELOPE:
+                judged = self._judged(replace(judging, enveloped=True), memory)
+        if any(one.settled is None for one in judged):
+            survey.look()
+        ask = _Asker(carriers, self.wanted)
+        sources = Sources(survey, memory.known, ask, options.verify.signing_key, options.stdin)
+        bundles = plan_bundles(judged, wanted.planning, sources)
+        return Plan(
+            _now(), __version__, self.connection.settings.server.value, survey.server_version, options.import_id,
+            wanted.planning, bundles, survey.summary, tuple(_unknowns(survey)),
+        )  # fmt: skip
+
+    def _judged(self, judging: JudgeOptions, memory: LedgerMemory) -> list[JudgedFile]:
+        """Judge the files; those that the ledger knows as done are read only if the person wants that."""
+        from dwctl.cli.progress import with_progress
+        from dwctl.transfer.plan_verdicts import judge_unsettled
+
+        files, stdin = self.wanted.files, self.wanted.options.stdin
+        # What is to be archived or compared again has to be read again.
+        reread = self.wanted.rehash or self.wanted.archive or self.wanted.compare is Compare.DEEP
+        settled = (lambda file, mark: None) if reread else memory.settled
+        return list(with_progress(judge_unsettled(files, judging, settled, stdin=stdin), len(files), "judging"))
+
+    def _planned_before(self, survey: Survey) -> Plan:
+        """The plan of a file, which must be one for this very target."""
+        from dwctl.transfer.ledger_start import same_target
+        from dwctl.transfer.plan_file import read_plan
+
+        file = str(self.wanted.from_plan)
+        plan = read_plan(file)
+        settings = self.connection.settings
+        here = same_target(settings.server.value, settings.namespace.value)
+        if same_target(plan.server, plan.options.namespace) != here:
+            raise RequestNotPossible(
+                f"the plan is for namespace {plan.options.namespace} of {plan.server}", where=file,
+                next_step="Name that server and namespace, or make a plan for this one.",
+                reason="plan_of_another_target",
+            )  # fmt: skip
+        if self.wanted.import_id is None and plan.import_id is not None:
+            self.wanted = replace(
+                self.wanted, import_id=plan.import_id, options=replace(self.wanted.options, import_id=plan.import_id)
+            )
+        if plan.options.require_signature:
+            verify = replace(self.wanted.options.verify, require_signature=True)
+            self.wanted = replace(self.wanted, options=replace(self.wanted.options, verify=verify))
+        return plan
+
+    # --- the plan ----------------------------------------------------------------------------------------------
+
+    def _show_plan(self, plan: Plan) -> int:
+        if self.wanted.plan_out is not None:
+            from dwctl.transfer.plan_file import write_plan
+
+            write_plan(plan, self.wanted.plan_out)
+        if self.connection.format is Format.TABLE:
+            from dwctl.render.console_plan import show_plan
+
+            show_plan(plan, sys.stdout)
+        else:
+            from dwctl.render.json_plan import SCHEMA, plan_summary
+            from dwctl.transfer.plan_file import plan_head, planned_bundle
+
+            items = (planned_bundle(bundle) for bundle in plan.bundles)
+            if self.connection.format is Format.JSONL:
+                for item in items:
+                    print_json_line(item)
+            else:
+                head = {key: value for key, value in plan_head(plan).items() if not key.startswith("schema")}
+                print_json_stream(SCHEMA, "bundles", items, lambda: {"summary": plan_summary(plan)}, **head)
+        if self.wanted.plan_out is not None:
+            say(f"dwctl: next: dwctl history-import --from-plan {self.wanted.plan_out}")
+        return ImportReports(self.wanted.reports).write_plan(plan, plan.exit_code)
+
+    # --- the run -----------------------------------------------------------------------------------------------
+
+    def _carry_out(
+        self, plan: Plan, carriers: Mapping[Way, Carrier], memory: LedgerMemory, pace: Pace, turns: Turns, stop: Stop
+    ) -> int:
+        from dwctl.cli.import_progress import ImportProgress
+        from dwctl.transfer.execution import Execution, RunOptions
+        from dwctl.transfer.outcomes import ImportTally, RunUsed
+        from dwctl.transfer.passage import Passage
+        from dwctl.transfer.plan import PlanAction
+
+        wanted = self.wanted
+        sends = plan.actions[PlanAction.IMPORT] + plan.actions[PlanAction.WAIT]
+        with ExitStack() as stack:
+            drift = drift_check(self.connection, stack, wanted.database)
+            ledger = stack.enter_context(self._ledger(plan.server_version))
+            say(f"dwctl: import id {wanted.options.import_id}, namespace {wanted.options.namespace}")
+            passage = Passage(
+                carriers, ledger, self._memory_again(memory, ledger), wanted.options, pace, turns,
+                lambda: datetime.now(UTC), _ARCHIVED_BECAUSE if wanted.archive else None,
+                deep=wanted.compare is Compare.DEEP, resealed=_resealed_beside(ledger.path), stop=stop,
+            )  # fmt: skip
+            execution = Execution(
+                plan, passage, RunOptions(wanted.jobs, most_failures(wanted.most_failures, sends)), stop, drift
+            )
+            execution.begin()
+            tally, begun = ImportTally(), time.monotonic()
+            already = len(plan.bundles) - sends
+            quiet = self.connection.format is not Format.TABLE
+            stack.enter_context(interruptions(stop))
+            progress = stack.enter_context(
+                ImportProgress(execution, tally, len(plan.bundles), already=already, quiet=quiet)
+            )
+
+            def used() -> RunUsed:
+                seconds = time.monotonic() - begun
+                rate = tally.timed / seconds if tally.timed and seconds else None
+                return RunUsed(seconds, rate, pace.report(), execution.stopped_because, str(ledger.path))
+
+            reports = ImportReports(wanted.reports)
+            results = reports.watching(progress.watching(tally.counting(execution)))
+            asked = drift_item(drift, insisted=wanted.database is None)
+            show_results(
+                self.connection, results, tally, wanted.options.import_id, used, ended=progress.stop, drift=asked
+            )
+            tell_drift(drift)
+        _tell_end(execution, tally)
+        return reports.write(
+            tally.exit_code, server=self.connection.settings.server.value, namespace=wanted.options.namespace,
+            import_id=wanted.options.import_id, ledger=wanted.ledger,
+        )  # fmt: skip
+
+    @staticmethod
+    def _memory_again(memory: LedgerMemory, ledger: Ledger) -> LedgerMemory:
+        """What the ledger knows, if another process wrote to it while the plan was made."""
+        if ledger.head().seq == memory.seq + 1:
+            return memory
+        from dwctl.transfer.ledger_memory import LedgerMemory
+
+        return LedgerMemory(ledger.rows())
+
+
+def _tell_end(execution: Execution, tally: ImportTally) -> None:
+    if tally.exit_code is ExitCode.INTERRUPTED:
+        say("dwctl: interrupted; run the same command again: it goes on where this one stopped.")
+    elif execution.stopped_because is not None:
+        say(f"dwctl: stopped: {execution.stopped_because}; run the same command again to go on.")
+
+
+def _require_a_choice(plan: Plan) -> None:
+    """Refuse a run in which everything is left out by --only: nothing to do is no pass."""
+    if all(bundle.skip in _BY_CHOICE for bundle in plan.bundles) and plan.bundles:
+        types = sorted({bundle.run.workflow_type for bundle in plan.bundles if bundle.run is not None})
+        raise RequestNotPossible(
+            f"none of the {len(plan.bundles):,} bundles was chosen", where=f"--only {', '.join(plan.options.only)}",
+            next_step=f"Their types are {', '.join(types[:_TYPES_NAMED])}{', …' if len(types) > _TYPES_NAMED else ''}.",
+            reason="nothing_chosen",
+        )  # fmt: skip
+
+
+def _patiently(stop: Stop, seconds: float) -> None:
+    """Wait, but not beyond the end of the run."""
+    until = time.monotonic() + seconds
+    while not stop.over() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK_UP))
+
+
+def _resealed_beside(ledger: Path) -> str:
+    """Where bundles are kept that go without a link."""
+    return str(ledger.parent / "resealed")
+
+
+_LOOK_UP = 0.2
+_TYPES_NAMED = 8
+_BY_CHOICE = frozenset({"not_chosen", "limit"})
+_TOLD_EACH = 20
+"""Bundles up to which every repeated request is told on stderr."""
+
+_IMPORTABLE = frozenset({"ok", "warning"})
+_ARCHIVED_BECAUSE = "imported from the embedded application and compared; history exported"
+
+
+class _Asker:
+    """Sends a dry run about one bundle of a plan."""
+
+    def __init__(self, carriers: Mapping[Way, Carrier], wanted: RunWanted) -> None:
+        self._carriers, self._wanted = carriers, wanted
+
+    def __call__(self, bundle: PlannedBundle, verdict: Verdict) -> Asked:
+        from dwctl.errors import DwctlError
+        from dwctl.transfer.content import content_to_send
+        from dwctl.transfer.outcomes import ImportState
+        from dwctl.transfer.planning import Asked
+        from dwctl.transfer.reports import refused_by
+        from dwctl.transfer.sending import Sender
+        from dwctl.transfer.verification import FileVerdict
+        from dwctl.transfer.way import Way
+
+        options = self._wanted.options
+        content = content_to_send(
+            bundle, signing_key=options.verify.signing_key, limit=options.limit, stdin=options.stdin
+        )
+        carrier = self._carriers[bundle.way or Way.BYTE_EXACT]
+        try:
+            sent = Sender(carrier, options, FileVerdict(bundle.file, verdict), content).ask()
+        except DwctlError as error:
+            return Asked(ImportState.UNKNOWN, error=error)
+        return Asked(sent.state, refused_by(sent.report or {}), sent.error)
+
+
+def target_of_run(connection: Connection, wanted: RunWanted, server: Server) -> tuple[Mapping[Way, Carrier], Survey]:
+    """The ways into this target, and its survey. Raises before anything is sent where the server does not fit."""
+    from dwctl.server.compatibility import Need, require
+    from dwctl.server.endpoints import cluster_info, show_namespace
+    from dwctl.transfer.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
+    from dwctl.transfer.survey import Survey
+    from dwctl.transfer.way import Way
+
+    info: ClusterInfo = cluster_info(server)
+    fit = require(info, Need.IMPORT)
+    options = wanted.options
+    namespace = show_namespace(server, options.namespace)
+    days = None if namespace.retention_mode == "forever" else namespace.retention_days
+    facts = TargetFacts(fit.max_payload_bytes, days)
+    carriers: dict[Way, Carrier] = {}
+    artisan = artisan_of(connection, wanted)
+    if artisan is not None:
+        carriers[Way.ARTISAN] = ArtisanCarrier(artisan, server, facts)
+    way = Way.ARTISAN
+    if wanted.via is Via.HTTP:
+        key = options.verify.signing_key if wanted.send_key else None
+        carriers[Way.BYTE_EXACT] = carriers[Way.ENVELOPE] = HttpCarrier(server, facts, signing_key=key)
+        way = Way.BYTE_EXACT
+    survey = Survey(server, options.namespace, info.version, facts, way, artisan is not None, datetime.now(UTC))
+    survey.requests += 3
+    return carriers, survey
+
+
+def artisan_of(connection: Connection, wanted: RunWanted) -> ArtisanServer | None:
+    """How to reach the server's PHP, if that is configured; refused where it is asked for and is not."""
+    from dwctl.cli.child_environment import without_secrets
+    from dwctl.transfer.artisan_import import ArtisanServer
+
+    php, path = connection.settings.php.value, connection.settings.path.value
+    if php and path:
+        environment = without_secrets(connection.settings, _text(wanted.options.verify.signing_key))
+        return ArtisanServer(php, path, environment=environment)
+    if wanted.via is Via.ARTISAN:
+        raise RequestNotPossible(
+            "--via artisan needs to know how to run PHP on the server", where="cutover.toml, [server]",
+            next_step='Set php = ["docker", "compose", "exec", "-T", "server", "php"] and path = "/app" there.',
+        )  # fmt: skip
+    return None
+
+
+def _text(key: bytes | None) -> str | None:
+    return None if key is None else os.fsdecode(key)
+
+
+def _unknowns(survey: Survey) -> Iterator[str]:
+    if not survey.looked:
+        return
+    yield "Instance ids that another namespace of the server uses cannot be seen from this one."
+    if survey.facts.retention_days is not None:
+        yield "Runs that retention has pruned are not listed; importing one again answers already_imported."
+    if not survey.complete:
+        yield "The server's list of runs changed faster than it could be read; some of its runs may be missing here."
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
