@@ -5,16 +5,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Apart from the other tools: it registers itself with pytest, and would be loaded by every run of the tests.
+FUZZ   := $(VENV)/fuzz
 # Handed to pytest as they stand: make test ARGS='tests/unit -k canonical'
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test lint format bench soak clean
+.PHONY: help rehearse test lint format bench bench-database soak clean
 # A recipe that fails leaves no half-made target behind.
 .DELETE_ON_ERROR:
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 rehearse: $(READY) ## Play a cutover of examples/orders: judge its bundles, then the whole guide on a local server
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/orders/rehearse.sh
@@ -35,8 +37,17 @@ format: $(READY) ## Let ruff sort imports and lay out the code
 bench: $(READY) ## Measure speed, memory and start-up against their targets; fails when one is missed
 	$(BIN)/python -m tests.bench $(ARGS)
 
+bench-database: $(READY) ## Measure on MariaDB and PostgreSQL with 1,000,000 runs (DWCTL_BENCH_RUNS for fewer)
+	$(BIN)/python -m tests.bench_database $(ARGS)
+
 soak: $(READY) ## Run the long campaigns (DWCTL_SOAK_SECONDS each, 60 by default)
-	$(BIN)/python -m pytest -m soak $(ARGS)
+	@if test -d "$${DWCTL_REFERENCE_DATA:-../shared}/specs" && ! test -x $(FUZZ)/bin/schemathesis; then \
+	  echo "Installing schemathesis into $(FUZZ), for the official OpenAPI files ..."; \
+	  { $(BIN)/python -m venv --clear $(FUZZ) \
+	    && $(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis>=4,<5'; } \
+	  || echo "schemathesis was not installed: the fuzzing of the OpenAPI files is skipped" >&2; \
+	fi
+	PATH="$(CURDIR)/$(FUZZ)/bin:$$PATH" $(BIN)/python -m pytest -m soak -rs $(ARGS)
 
 clean: ## Remove everything that make and the tools have made, .venv included
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

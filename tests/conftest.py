@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline is a limit of the wall clock: a busy machine would break it, and tell nothing about the code.
+settings.register_profile("dwctl", deadline=None)
+settings.load_profile("dwctl")
+
+pytest_plugins = ["embedded_databases"]
 
 SHARED = Path(os.environ.get("DWCTL_REFERENCE_DATA", Path(__file__).parents[2] / "shared"))
 """The recorded reference data, beside the checkout; tests that need it skip where it is absent."""

@@ -116,12 +116,18 @@ class ScriptedCarrier:
             raise step
         return step if isinstance(step, ImportAnswer) else reply(step)
 
-    def prove(self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None) -> Proof:
+    def prove(
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    ) -> Proof:
         """What the test wants proven."""
         self.proven.append((namespace, import_id))
         if isinstance(self.proof, BaseException):
             raise self.proof
         return self.proof
+
+    def archive(self, run: RunFacts, reason: str) -> None:
+        """Nothing here is archived: who imports one bundle after the other never asks for it."""
+        raise AssertionError(f"archived {run.run_id}: {reason}")
 
     def redact(self, text: str) -> str:
         """Without the secret of the test."""

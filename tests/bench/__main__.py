@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import memory, rehearsal, speed, startup
+from . import export, ledger, memory, rehearsal, speed, startup, transfer
 from .bundles import CORPUS, measured_bundles
 from .measurement import Measurement, NotMeasurableError, Reading, Workplace
 
@@ -22,9 +22,25 @@ MEASUREMENTS = [
     Measurement("start: --version, python -c pass = 1", 10.0, False, startup.version),
     Measurement("start: --help, python -c pass = 1", 20.0, False, startup.help_text),
     Measurement("start: dry run of 145 kB, python -c pass = 1", 25.0, False, startup.dry_run),
+    Measurement("export: batch, one by one = 1", 6.5, True, export.batch),
+    Measurement("export: batch with --jobs 4, one by one = 1", 20.0, True, export.jobs_with_batch),
+    Measurement("export: --jobs 4 without batch, one by one = 1", 3.5, True, export.jobs_without_batch),
+    Measurement("export: from a server, bare httpx = 1", 0.70, True, export.from_a_server),
+    Measurement("export: memory, 10,000 runs, 1,000 = 1", 1.15, False, export.memory),
+    Measurement("ledger: 8 jobs at 20 ms, without it = 1", 0.90, True, ledger.eight_jobs),
+    Measurement("ledger: resume 10,000 rows, seconds", 3.0, False, ledger.resuming),
+    Measurement("ledger: 100,000 rows, MB", 300.0, False, ledger.memory),
+    Measurement("transfer: imports at 20 ms, bare httpx = 1", 0.90, True, transfer.imports_at_20_ms),
+    Measurement("transfer: whole run at 20 ms, bare httpx = 1", 0.80, True, transfer.whole_run_at_20_ms),
+    Measurement("transfer: imports, rehearsal, bare httpx = 1", 0.90, True, transfer.imports_rehearsal),
+    Measurement("transfer: whole run, rehearsal, bare = 1", 0.80, True, transfer.whole_run_rehearsal),
+    Measurement("transfer: plan offline, bundle verify = 1", 1.5, False, transfer.planning),
+    Measurement("transfer: resume 10,000 bundles, seconds", 3.0, False, transfer.resuming),
+    Measurement("transfer: 100,000 rows, MB", 300.0, False, transfer.memory),
     Measurement("rehearsal: import, verify + 20 answers = 1", 1.0, False, rehearsal.import_in_memory),
     Measurement("rehearsal: describe, bare framework = 1", 5.0, False, rehearsal.describe_a_run),
     Measurement("rehearsal: 100,000 runs, 100 = 1", 3.0, False, rehearsal.with_many_runs),
+    Measurement("rehearsal: repair status, reading rows = 1", 0.6, False, rehearsal.repair_status),
 ]
 """Every measurement with its target. A row more is a measurement more."""
 

@@ -88,6 +88,26 @@ def with_many_runs(place: Workplace) -> Reading:
     return Reading(tuple(ratios), f"{MANY} runs against {FEW}, list and describe")
 
 
+def repair_status(place: Workplace) -> Reading:
+    """`GET /api/system/repair` with 100,000 candidates; reading those rows from the database is 1."""
+    with _rehearsal() as (database, server):
+        _import_one(place, server, is_ready=True)
+        _multiply(database, MANY)
+        with database.write() as connection:
+            connection.execute("UPDATE workflow_tasks SET available_at = created_at, last_dispatched_at = created_at")
+        ratios: list[float] = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            with database.read() as connection:
+                connection.execute("SELECT * FROM workflow_tasks WHERE status = 'ready'").fetchall()
+            middle = time.perf_counter()
+            candidates = server.get("/api/system/repair", headers=_HEADERS).json()["candidates"]
+            end = time.perf_counter()
+            assert candidates["total_candidates"] == MANY, candidates
+            ratios.append((end - middle) / (middle - start))
+    return Reading(tuple(ratios), f"{end - middle:.2f} s for {MANY} tasks, reading them {middle - start:.2f} s")
+
+
 def _importable(place: Workplace) -> list[bytes]:
     """Bundles that import, none of which shares a run or a link with one before it, below the server's limit."""
     found: list[bytes] = []
@@ -105,12 +125,20 @@ def _importable(place: Workplace) -> list[bytes]:
     return found
 
 
-def _import_one(place: Workplace, server: httpx.Client) -> str:
-    """Import one bundle; the path at which its run is described."""
-    document = _importable(place)[0]
+def _import_one(place: Workplace, server: httpx.Client, *, is_ready: bool = False) -> str:
+    """Import one bundle, or one with a ready workflow task; the path at which its run is described."""
+    document = next(document for document in _importable(place) if not is_ready or _ready_tasks(document) == 1)
     response = server.post(_IMPORT, content=document, headers=_BYTE_EXACT)
     assert response.status_code == 201, response.text[:300]
     return f"/api/workflows/{json.loads(document)['workflow']['instance_id']}"
+
+
+def _ready_tasks(document: bytes) -> int:
+    """The tasks of an open run, where all of them are ready workflow tasks; else 0."""
+    bundle = json.loads(document)
+    tasks = [task for task in bundle["tasks"] if task["status"] in ("ready", "leased")]
+    is_ready = all(task["type"] == "workflow" and task["status"] == "ready" for task in tasks)
+    return len(tasks) if is_ready and bundle["workflow"]["status"] in ("pending", "running", "waiting") else 0
 
 
 def _multiply(database: Database, count: int) -> None:
@@ -118,6 +146,7 @@ def _multiply(database: Database, count: int) -> None:
     copies = {
         "workflow_instances": {"id": "id || '-' || n", "current_run_id": "current_run_id || '-' || n"},
         "workflow_runs": {"id": "id || '-' || n", "workflow_instance_id": "workflow_instance_id || '-' || n"},
+        "workflow_tasks": {"id": "id || '-' || n", "workflow_run_id": "workflow_run_id || '-' || n"},
         "workflow_run_summaries": {
             "id": "id || '-' || n",
             "workflow_instance_id": "workflow_instance_id || '-' || n",

@@ -12,10 +12,11 @@ import pytest
 
 from dwctl.errors import ExitCode
 from dwctl.server.retries import RetryPolicy
+from dwctl.transfer.passage import ROUNDS, ROUNDS_WHILE_BUSY
 from dwctl.transfer.way import probe_document
+from fresh_ledgers import command
 from output_schemas import document
 from sample_bundles import ORDER, RECORDED, WAITING
-from server_cli import command
 from standin import Behaviour, Fault, FaultKind, Received, RunningStandIn, Store, certificates, serve
 
 CANCELLED = RECORDED / "06-cancelled.json"
@@ -60,7 +61,12 @@ class Run:
     def __init__(self, running: RunningStandIn, capsys: Capture, *arguments: str) -> None:
         before = len(running.app.received)
         self.code, out, self.err = command(capsys, "history-import", *arguments, "--json")
-        self.bundle: dict[str, Any] = document(out, "history-import")["bundles"][0]
+        self.bundle: dict[str, Any]
+        if json.loads(out)["schema"] == "dwctl.error":
+            # It ended before the bundle's turn: the first question had no answer.
+            self.bundle = {"state": "failed", "error": document(out, "error")}
+        else:
+            self.bundle = document(out, "history-import")["bundles"][0]
         posts = [seen for seen in running.app.received[before:] if seen.path.endswith(IMPORT)]
         self.probes = sum(seen.body == probe_document() for seen in posts)
         self.asked = sum(seen.asks_for_a_dry_run for seen in posts) - self.probes
@@ -158,8 +164,9 @@ def test_good_here_and_damaged_there_is_a_matter_of_the_way_and_no_verdict(
     answering(running, damaging)
     run = Run(running, capsys, str(ORDER), *more)
     assert (run.code, run.state, run.reason) == (ExitCode.NETWORK, "failed", "rewritten_in_transit")
-    assert (run.bundle["way"], run.counts) == (way, (1, 1, 0))
-    assert run.bundle["verdict"] == "ok"
+    assert run.counts == (1, 1, 0)
+    if more:
+        assert (run.bundle["way"], run.bundle["verdict"]) == (way, "ok")
     assert running.app.store.commits == 0
 
 
@@ -200,7 +207,7 @@ def test_a_database_that_stays_locked_is_busy_and_no_refusal(running: RunningSta
     running.app.store.locked = LOCKED
     run = Run(running, capsys, str(ORDER))
     assert (run.code, run.state, run.reason) == (ExitCode.SERVER, "failed", "database_busy")
-    assert run.counts == (1, 1, ATTEMPTS)
+    assert run.counts == (1, 1, ATTEMPTS * ROUNDS_WHILE_BUSY)
     assert running.app.store.commits == 0
     running.app.store.locked = 0
     assert Run(running, capsys, str(ORDER)).state == "imported"
@@ -239,7 +246,7 @@ def test_an_import_that_never_arrives_is_said_to_be_absent_and_can_be_repeated(
     run = Run(running, capsys, str(ORDER))
     assert (run.code, run.state, run.reason) == (ExitCode.NETWORK, "failed", "connection_lost")
     assert (run.bundle["asked_and_absent"], run.bundle["report"]["status"]) == (True, "dry_run")
-    assert (run.counts, running.app.store.commits) == ((1, 2, ATTEMPTS), 0)
+    assert (run.counts, running.app.store.commits) == ((1, 1 + ROUNDS, ROUNDS * ATTEMPTS), 0)
     faulty(running, *[importing(FaultKind.RESET_BEFORE)] * FOREVER)
     _, out, _ = command(capsys, "history-import", str(ORDER))
     assert "not imported: asked afterwards with a dry run" in out
@@ -297,7 +304,10 @@ def test_an_answer_that_says_nothing_is_asked_after(
     faulty(running, *[importing(FaultKind.ANSWER, status=status, body=body)] * FOREVER)
     run = Run(running, capsys, str(ORDER))
     assert (run.code, run.state, run.reason) == (ExitCode.SERVER, "failed", reason)
-    assert (run.bundle["asked_and_absent"], run.counts, running.app.store.commits) == (True, (1, 2, sent), 0)
+    # What says nothing at all is taken up once more; what answers in the server's place would do so again.
+    rounds = ROUNDS if reason is None else 1
+    wanted = (1, 1 + rounds, rounds * sent)
+    assert (run.bundle["asked_and_absent"], run.counts, running.app.store.commits) == (True, wanted, 0)
 
 
 def test_a_stalled_import_is_given_up_and_asked_after(running: RunningStandIn, capsys: Capture) -> None:

@@ -87,7 +87,7 @@ def test_verify_prints_one_document_of_its_schema(capsys: Capture) -> None:
     report = document(capsys.readouterr().out, "bundle-verify")
     assert [bundle["file"] for bundle in report["bundles"]] == [*files, str(LOST_FRACTION), str(SIGNED), "nowhere.json"]
     assert report["summary"] == {
-        "total": 15, "ok": 11, "warning": 1, "refused": 2, "unreadable": 0, "missing": 1, "exit_code": 1,
+        "total": 16, "ok": 12, "warning": 1, "refused": 2, "unreadable": 0, "missing": 1, "exit_code": 1,
     }  # fmt: skip
 
 
@@ -118,7 +118,8 @@ def test_verify_takes_a_folder_a_pattern_and_standard_input(capsys: Capture, mon
 def test_verify_keeps_the_order_with_several_processes(jobs: str, capsys: Capture) -> None:
     files = [str(path) for path in sorted(EXAMPLES.glob("*.json"))] * 3
     assert run(["bundle", "verify", *files, "--jobs", jobs, "--output", "jsonl"]) == ExitCode.NO
-    assert [line["file"] for line in lines(capsys.readouterr().out, "bundle-verify", "bundle")] == files[:12]
+    found = lines(capsys.readouterr().out, "bundle-verify", "bundle")
+    assert [line["file"] for line in found] == files[: len(files) // 3]
 
 
 def test_strict_refuses_class_names(capsys: Capture) -> None:

@@ -21,6 +21,7 @@ from artisan_doubles import application
 from dwctl import __version__
 from dwctl.errors import ExitCode
 from dwctl.server.retries import RetryPolicy
+from fresh_ledgers import command
 from import_doubles import report
 from output_schemas import document, lines
 from sample_bundles import (
@@ -36,7 +37,6 @@ from sample_bundles import (
     sealed,
     small_bundle,
 )
-from server_cli import command
 from standin import Behaviour, Fault, FaultKind, ImportedRun, RunningStandIn, Store, serve
 
 CANCELLED = RECORDED / "06-cancelled.json"
@@ -87,6 +87,18 @@ def import_one(capsys: Capture, *arguments: object) -> tuple[int, dict[str, Any]
     return code, bundle
 
 
+def ended_before(capsys: Capture, *arguments: object) -> tuple[int, dict[str, Any]]:
+    """Exit code and error of an import that ended before anything was sent."""
+    code, out, _ = command(capsys, "history-import", *map(str, arguments), "--json")
+    return code, document(out, "error")
+
+
+def states(found: dict[str, Any]) -> list[str]:
+    """The states of ORDER, LEASED, a missing file and WAITING, which end in whatever order."""
+    by_name = {Path(bundle["file"]).name: bundle["state"] for bundle in found["bundles"]}
+    return [by_name[name] for name in (ORDER.name, LEASED.name, "nowhere.json", WAITING.name)]
+
+
 def write(bundle: Bundle, name: str = "bundle.json") -> Path:
     """A sealed bundle as a file."""
     file = Path(name)
@@ -121,11 +133,15 @@ def test_the_document_has_verdict_report_and_proof_of_each_bundle(running: Runni
     assert {key: found[key] for key in ("dry_run", "offline", "server", "namespace", "import_id")} == {
         "dry_run": False, "offline": False, "server": running.url, "namespace": "production", "import_id": "orders-1",
     }  # fmt: skip
+    used = found["summary"].pop("run")
+    assert used["concurrency"] == {"most": 4, "lowest": 4, "last": 4, "cuts": {}}
+    assert [one["file"] for one in used["slowest"]]
     assert found["summary"] == {
         "total": 2, "would_import": 0, "imported": 2, "already_imported": 0, "refused": 0, "failed": 0, "unknown": 0,
-        "not_tried": 0, "proven": 2, "repaired": 0, "exit_code": 0,
+        "not_tried": 0, "blocked": 0, "moved": 0, "skipped": 0, "proven": 2, "repaired": 0, "resealed": 0,
+        "archived": 0, "reasons": {}, "skipped_because": {}, "exit_code": 0,
     }  # fmt: skip
-    first = found["bundles"][0]
+    (first,) = (bundle for bundle in found["bundles"] if bundle["file"] == str(ORDER))
     assert (first["file"], first["verdict"], first["state"], first["way"]) == (
         str(ORDER),
         "ok",
@@ -144,7 +160,9 @@ def test_the_lines_are_the_bundles_of_the_document(running: RunningStandIn, caps
     code, found = imported(capsys, EXAMPLES, "--import-id", "x")
     ended, out, _ = command(capsys, "history-import", str(EXAMPLES), "--import-id", "x", "--output", "jsonl")
     assert ended == code == ExitCode.PARTLY
-    assert lines(out, "history-import", "bundle") == found["bundles"]
+    by_file = {bundle["file"]: bundle for bundle in found["bundles"]}
+    assert {bundle["file"]: bundle for bundle in lines(out, "history-import", "bundle")} == by_file
+    assert len(by_file) == len(found["bundles"])
 
 
 def test_an_import_id_is_made_once_for_all_bundles(running: RunningStandIn, capsys: Capture) -> None:
@@ -161,7 +179,7 @@ def test_repeating_it_compares_and_changes_nothing(running: RunningStandIn, caps
     code, bundle = import_one(capsys, ORDER, "--import-id", "second")
     assert (code, bundle["state"], bundle["proof"]["state"]) == (ExitCode.DONE, "already_imported", "proven")
     assert running.app.store.commits == 1
-    assert len(posts(running)) == 3 + 2
+    assert len(posts(running)) == 3 + 3
 
 
 def test_the_namespace_is_folded_as_the_server_folds_it(running: RunningStandIn, capsys: Capture) -> None:
@@ -188,7 +206,9 @@ def test_where_describe_fails_the_runs_and_the_history_prove_it(running: Running
 
 def test_a_lost_fraction_is_restored_on_the_fly(running: RunningStandIn, capsys: Capture) -> None:
     code, bundle = import_one(capsys, LOST_FRACTION)
-    assert (code, bundle["state"], bundle["verdict"]) == (ExitCode.DONE, "imported", "ok")
+    assert (code, bundle["state"], bundle["verdict"]) == (ExitCode.DONE, "imported", "warning")
+    assert {one["rule"] for one in bundle["foreseen"]} == {"target.nobody_serves"}
+    assert bundle["reference"]["integrity_status"] == "ok"
     repaired = bundle["repaired"]
     assert repaired["file_sha256"] == hashlib.sha256(LOST_FRACTION.read_bytes()).hexdigest()
     assert repaired["sent_sha256"] == hashlib.sha256(posts(running)[-1].body).hexdigest() != repaired["file_sha256"]
@@ -267,14 +287,15 @@ def test_a_run_that_moved_on_is_refused_by_the_server(running: RunningStandIn, c
     code, bundle = import_one(capsys, write(small_bundle({"dedupe_key": "run-1:9:later"})))
     assert (code, bundle["state"]) == (ExitCode.NO, "refused")
     _, out, _ = command(capsys, "history-import", "bundle.json")
-    assert "the server refuses: target.run_id_conflict" in out
-    assert "fix: dwctl explain target.run_id_conflict" in out
+    assert "target.run_id_conflict" in out
+    assert "fix: Compare both: `dwctl workflow show` and `dwctl bundle show`." in out
 
 
 def test_a_link_row_that_is_taken_is_told_without_the_values_of_the_sql(
     running: RunningStandIn, capsys: Capture
 ) -> None:
     assert imported(capsys, EXAMPLES / "chain-sub-1-run-1.json")[0] == ExitCode.DONE
+    next(iter(running.app.store.runs.values())).pruned = True  # so no list shows it, and its link row is still there
     code, bundle = import_one(capsys, EXAMPLES / "chain-sub-1-run-2.json")
     assert (code, bundle["state"], bundle["report"]["status"]) == (ExitCode.NO, "refused", "rejected")
     (error,) = bundle["report"]["eligibility"]["errors"]
@@ -291,7 +312,7 @@ def test_an_instance_id_that_is_taken_is_foreseen(running: RunningStandIn, capsy
     running.app.store.runs["run-9"] = ImportedRun(other, "production", None, "k", "waiting")
     code, bundle = import_one(capsys, write(small_bundle()))
     assert (code, bundle["state"]) == (ExitCode.NO, "refused")
-    assert [finding["rule"] for finding in bundle["foreseen"]] == ["target.instance_id_taken"]
+    assert "target.instance_id_taken" in {finding["rule"] for finding in bundle["foreseen"]}
     assert running.app.store.commits == 0
 
 
@@ -330,7 +351,7 @@ def test_a_run_that_closed_before_the_retention_is_warned_of_and_imported(
     assert "target.retention_would_prune" in out
     running.app.store.namespaces["production"]["retention_mode"] = "forever"
     _, bundle = import_one(capsys, file)
-    assert bundle["foreseen"] == []
+    assert [finding["rule"] for finding in bundle["foreseen"]] == ["target.run_present"]
 
 
 def test_an_empty_history_is_pruned_and_not_0(running: RunningStandIn, capsys: Capture) -> None:
@@ -509,14 +530,15 @@ def test_a_namespace_that_is_not_there_is_5(running: RunningStandIn, capsys: Cap
 
 def test_a_server_in_trouble_is_6(running: RunningStandIn, capsys: Capture) -> None:
     running.app.behaviour.faults = [Fault(FaultKind.ANSWER, IMPORT, status=500, body=b'{"message":"Server Error"}')]
-    code, bundle = import_one(capsys, ORDER)
-    assert (code, bundle["state"], bundle["error"]["exit_code"]) == (ExitCode.SERVER, "failed", 6)
+    code, error = ended_before(capsys, ORDER)
+    assert (code, error["exit_code"]) == (ExitCode.SERVER, 6)
+    assert running.app.store.commits == 0
 
 
 def test_a_server_that_does_not_answer_in_time_is_7(running: RunningStandIn, capsys: Capture) -> None:
-    running.app.behaviour.faults = [Fault(FaultKind.STALL, "/runs")] * FOREVER
-    code, bundle = import_one(capsys, ORDER, "--timeout", "100ms")
-    assert (code, bundle["state"], bundle["error"]["exit_code"]) == (ExitCode.TIMEOUT, "failed", 7)
+    running.app.behaviour.faults = [Fault(FaultKind.STALL, "/workflows")] * FOREVER
+    code, error = ended_before(capsys, ORDER, "--timeout", "100ms")
+    assert (code, error["exit_code"]) == (ExitCode.TIMEOUT, 7)
     assert running.app.store.commits == 0
 
 
@@ -545,11 +567,9 @@ def test_an_importer_that_is_missing_all_the_same_is_8_and_ends_the_run(
     running.app.behaviour.has_importer = False
     capabilities = {"embedded_v2_import": True, "payload_codecs": ["avro"]}
     running.app.behaviour.cluster = {"capabilities": capabilities}
-    code, found = imported(capsys, ORDER, WAITING)
+    code, error = ended_before(capsys, ORDER, WAITING)
     assert code == ExitCode.INCOMPATIBLE
-    assert [bundle["state"] for bundle in found["bundles"]] == ["failed", "not_tried"]
-    assert [bundle["verdict"] for bundle in found["bundles"]] == ["ok", None]
-    assert found["bundles"][0]["error"]["reason"] == "embedded_v2_import_unavailable"
+    assert error["reason"] == "embedded_v2_import_unavailable"
     assert len(posts(running)) == 1
 
 
@@ -559,27 +579,30 @@ def test_an_importer_that_is_missing_all_the_same_is_8_and_ends_the_run(
 def test_some_imported_and_some_not_is_9(running: RunningStandIn, capsys: Capture) -> None:
     code, found = imported(capsys, ORDER, LEASED, "nowhere.json", WAITING)
     assert code == ExitCode.PARTLY
-    assert [bundle["state"] for bundle in found["bundles"]] == ["imported", "refused", "failed", "imported"]
+    assert states(found) == ["imported", "refused", "failed", "imported"]
     again, found = imported(capsys, ORDER, LEASED, "nowhere.json", WAITING)
     assert again == ExitCode.PARTLY
-    assert [bundle["state"] for bundle in found["bundles"]][::3] == ["already_imported"] * 2
+    assert states(found) == ["already_imported", "refused", "failed", "already_imported"]
 
 
 def test_a_token_that_expires_half_way_names_what_was_done_and_what_was_not(
     running: RunningStandIn, capsys: Capture
 ) -> None:
-    refusal = Fault(FaultKind.ANSWER, "/approval-1/runs", status=401, body=b'{"reason":"unauthorized"}')
+    refusal = Fault(FaultKind.ANSWER, IMPORT, dry_run=False, status=401, body=b'{"reason":"unauthorized"}')
     running.app.behaviour.faults = [refusal]
-    code, out, _ = command(capsys, "history-import", str(ORDER), str(WAITING), str(LEASED))
+    code, out, _ = command(capsys, "history-import", *map(str, many(4)), str(LEASED), "--jobs", "1")
     assert code == ExitCode.AUTH
-    assert "3 bundles: 1 imported, 1 failed, 1 not tried. NO: not all imported and proven (exit code 4" in out
+    found = re.search(r"5 bundles: (\d) imported, 1 refused, 1 failed, (\d) not tried. NO: not all imported", out)
+    assert found is not None
+    assert int(found[1]) + int(found[2]) == 3
+    assert int(found[2]) >= 1
     assert "reason: unauthorized" in out
 
 
 def test_a_whole_folder_is_summed_up(running: RunningStandIn, capsys: Capture) -> None:
     code, out, _ = command(capsys, "history-import", str(EXAMPLES))
     assert code == ExitCode.PARTLY
-    assert "10 runs proven by workflow_id, run_id, workflow_type, task_queue, namespace, status, history" in out
+    assert "11 runs proven by workflow_id, run_id, workflow_type, task_queue, namespace, status, history" in out
     assert "does not travel: open_timers" in out
     assert out.count("proof:") == 0
 
@@ -608,21 +631,59 @@ def test_a_process_imports_what_is_piped_into_it(running: RunningStandIn) -> Non
     assert posts(running)[-1].body == WAITING.read_bytes()
 
 
-def test_an_interrupted_process_ends_with_130_and_a_whole_document(running: RunningStandIn, capsys: Capture) -> None:
-    imported(capsys, ORDER)
-    running.app.behaviour.faults = [Fault(FaultKind.STALL, IMPORT, dry_run=False)]
-    process = started(running, ORDER, write(small_bundle()), WAITING, "--json", "--timeout", "20s")
+def many(count: int) -> list[Path]:
+    """So many bundles of different runs."""
+    return [
+        write(small_bundle({"workflow.run_id": f"r-{at}", "workflow.instance_id": f"i-{at}"}), f"{at}.json")
+        for at in range(count)
+    ]
+
+
+def interrupted(running: RunningStandIn, *arguments: object, times: int) -> tuple[int, dict[str, Any], str]:
+    """Exit code, document and stderr of an import that is interrupted while its first request is under way."""
+    process = started(running, *arguments, "--json", "--jobs", "1")
     deadline = time.monotonic() + 20
     while running.app.behaviour.faults and time.monotonic() < deadline:
         time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == ExitCode.INTERRUPTED
-    found = document(out, "history-import")
-    assert [bundle["state"] for bundle in found["bundles"]] == ["already_imported", "unknown", "not_tried"]
-    assert found["summary"]["exit_code"] == 130
-    assert "running the same command again is safe" in err
     assert "Traceback" not in err
+    return process.returncode, document(out, "history-import"), err
+
+
+def test_an_interruption_finishes_what_is_in_flight(running: RunningStandIn) -> None:
+    running.app.behaviour.faults = [Fault(FaultKind.STALL, IMPORT, dry_run=False)]
+    code, found, err = interrupted(running, *many(6), "--timeout", "1s", times=1)
+    assert code == found["summary"]["exit_code"] == ExitCode.INTERRUPTED
+    states = [bundle["state"] for bundle in found["bundles"]]
+    assert set(states) == {"imported", "not_tried"}
+    assert running.app.store.commits == states.count("imported") < 6
+    assert "it goes on where this one stopped" in err
+
+
+def test_a_second_interruption_waits_for_nothing_and_the_next_run_asks(
+    running: RunningStandIn, capsys: Capture
+) -> None:
+    running.app.behaviour.faults = [Fault(FaultKind.STALL, IMPORT, dry_run=False)]
+    files = many(4)
+    code, found, _ = interrupted(running, *files, "--timeout", "20s", "--ledger", "one.db", times=2)
+    assert code == ExitCode.INTERRUPTED
+    assert {bundle["state"] for bundle in found["bundles"]} == {"unknown", "not_tried"}
+    code, found = imported(capsys, *files, "--ledger", "one.db")
+    assert code == ExitCode.DONE
+    assert [bundle["state"] for bundle in found["bundles"]] == ["imported"] * 4
+    assert running.app.store.commits == 4
+
+
+def test_with_its_ledger_a_repetition_sends_nothing(running: RunningStandIn, capsys: Capture) -> None:
+    files = many(3)
+    assert imported(capsys, *files, "--ledger", "one.db")[0] == ExitCode.DONE
+    running.app.received.clear()
+    code, found = imported(capsys, *files, "--ledger", "one.db")
+    assert (code, [bundle["state"] for bundle in found["bundles"]]) == (ExitCode.DONE, ["skipped"] * 3)
+    assert [seen for seen in posts(running) if not seen.asks_for_a_dry_run] == []
 
 
 # --- artisan ---------------------------------------------------------------------------------------------------
@@ -662,16 +723,14 @@ def test_an_artisan_that_fails_is_asked_again_before_anything_is_said(
     assert "not imported: asked afterwards with a dry run" in out
     assert "4711" not in out + err
     app.behaves(exit=255)
-    code, bundle = import_one(capsys, ORDER, "--via", "artisan")
-    assert (code, bundle["state"]) == (ExitCode.SERVER, "failed")
+    code, error = ended_before(capsys, ORDER, "--via", "artisan")
+    assert (code, error["reason"]) == (ExitCode.SERVER, "artisan_without_report")
 
 
 def test_a_php_that_is_not_there_is_2_and_said_once(running: RunningStandIn, capsys: Capture) -> None:
     Path("cutover.toml").write_text('[server]\nphp = ["no-such-php"]\npath = "/app"\n')
-    code, found = imported(capsys, ORDER, WAITING, "--via", "artisan")
-    assert code == ExitCode.USAGE
-    assert [bundle["state"] for bundle in found["bundles"]] == ["failed", "not_tried"]
-    assert found["bundles"][0]["error"]["reason"] == "php_not_started"
+    code, error = ended_before(capsys, ORDER, WAITING, "--via", "artisan")
+    assert (code, error["reason"]) == (ExitCode.USAGE, "php_not_started")
 
 
 # --- what people see -------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ import pytest
 from artisan_doubles import application, executable
 from dwctl.errors import ExitCode
 from dwctl.server.retries import RetryPolicy
+from fresh_ledgers import command
 from import_doubles import report
 from sample_bundles import LEASED, ORDER, SIGNED, sealed, small_bundle
-from server_cli import command
 from standin import Behaviour, Fault, FaultKind, ImportedRun, RunningStandIn, Store, serve
 
 PLANTED = "planted-7f3a9c"

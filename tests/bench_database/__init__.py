@@ -1,0 +1,1 @@
+"""Measurements on MariaDB and PostgreSQL with a million runs: `make bench-database`."""
