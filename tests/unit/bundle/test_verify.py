@@ -58,7 +58,7 @@ def test_a_sound_bundle_is_ok_and_nothing_is_found() -> None:
 
 def test_every_example_but_the_refused_one_is_ok() -> None:
     outcomes = {path.name: verify_bundle(path.read_bytes()).outcome for path in EXAMPLES.glob("*.json")}
-    assert len(outcomes) == 12
+    assert len(outcomes) == 13
     assert {name for name, outcome in outcomes.items() if outcome is not Outcome.OK} == {LEASED.name}
     assert outcomes[LEASED.name] is Outcome.REFUSED
 
