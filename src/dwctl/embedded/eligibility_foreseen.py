@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.links import LinkRow
@@ -30,12 +31,20 @@ def is_current(run: RunColumns, work: PageWork) -> bool:
 
 def is_ordinary(run: RunColumns) -> bool:
     """Whether nothing in the row of a current run is foreseen to be named, as of nearly every run."""
+    return _are_ordinary(
+        run.payload_codec, run.output_payload_codec, run.status, run.workflow_type, run.workflow_class
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _are_ordinary(codec: str | None, result_codec: str | None, status: str, type_key: str, class_: str | None) -> bool:
+    """Whether a run with these words is: an application has few sets of them, whatever the number of its runs."""
     return (
-        run.payload_codec == vocabulary.CODEC
-        and run.status in _STATUSES
-        and bool(run.workflow_type)
-        and not _is_foreign(run.output_payload_codec)
-        and not _is_class_name(run.workflow_type, run.workflow_class)
+        codec == vocabulary.CODEC
+        and status in _STATUSES
+        and bool(type_key)
+        and not _is_foreign(result_codec)
+        and not _is_class_name(type_key, class_)
     )
 
 

@@ -13,7 +13,7 @@ from dwctl.bundle import vocabulary
 from dwctl.bundle.findings import Severity
 from dwctl.embedded.eligibility_foreseen import LinkForesight, foresee, is_current, is_ordinary
 from dwctl.embedded.filters import RunFilter
-from dwctl.embedded.inventory_rows import PAGE, LinkedRun, PageReader, PageWork, run_pages
+from dwctl.embedded.inventory_rows import LinkedRun, PageReader, PageWork, page_size, run_pages
 from dwctl.embedded.inventory_runs import InventoryRun, OldWorkflow, RunColumns, RunWork, When
 from dwctl.errors import NotFound
 
@@ -32,7 +32,7 @@ def inventory(
     *,
     deep: bool = False,
     is_imported: Callable[[str], bool] | None = None,
-    page: int = PAGE,
+    page: int | None = None,
 ) -> Iterator[InventoryRun]:
     """The wanted runs in the order of their ids, which is the order of their creation.
 
@@ -44,12 +44,15 @@ def inventory(
     reader = PageReader(snapshot, side_by_side=not wanted.looks_at_rows, deep=deep)
     links = LinkForesight(is_imported)
     now = _moment(snapshot.as_of)
-    for runs in run_pages(snapshot, wanted, size=page):
+    every = not wanted.looks_at_foresight
+    for runs in run_pages(snapshot, wanted, size=page or page_size(snapshot)):
         work = reader.read(runs)
         for run in runs:
             found = _judged(run, work, links, now)
-            if wanted.wants(found):
+            if every or wanted.wants(found):
                 yield found
+        # Not kept while the next page is read: memory holds one page.
+        del runs, work
 
 
 def require_runs(snapshot: Snapshot) -> None:
@@ -87,15 +90,18 @@ def sees_v1(snapshot: Snapshot) -> bool:
 
 
 def _judged(run: RunColumns, work: PageWork, links: LinkForesight, now: datetime) -> InventoryRun:
-    current = is_current(run, work)
-    ordinary = current and is_ordinary(run) and run.run_id not in work.busy
-    foreseen = () if ordinary else tuple(foresee(run, work, current=current))
-    refused = any(one.severity is Severity.ERROR and one.when is When.ALWAYS for one in foreseen)
-    if run.run_id in work.links:
-        shared = links.look(run.run_id, work, importable=not refused)
-        foreseen = (*foreseen, shared) if shared else foreseen
+    run_id = run.run_id
     age = _age(run.started_at or run.created_at, now)
-    return InventoryRun(run, current, _work_of(run.run_id, work), foreseen, age)
+    current = is_current(run, work)
+    ordinary = current and run_id not in work.suspect and is_ordinary(run)
+    if ordinary and run_id not in work.busy:
+        return InventoryRun(run, current, _NO_WORK, (), age)
+    foreseen = () if ordinary else tuple(foresee(run, work, current=current))
+    if run_id in work.links:
+        refused = any(one.severity is Severity.ERROR and one.when is When.ALWAYS for one in foreseen)
+        shared = links.look(run_id, work, importable=not refused)
+        foreseen = (*foreseen, shared) if shared else foreseen
+    return InventoryRun(run, current, _work_of(run_id, work), foreseen, age)
 
 
 _NO_WORK = RunWork()
@@ -105,31 +111,29 @@ def _work_of(run_id: str, work: PageWork) -> RunWork:
     if run_id not in work.busy:
         return _NO_WORK
     timers, next_fire_at = work.timers.get(run_id, (0, None))
-    floats = work.whole_floats.get(run_id)
-    held = (*work.held_tasks.get(run_id, ()), *work.attempts.get(run_id, ()))
-    links = work.links.get(run_id, ())
+    held = (*work.held_tasks.get(run_id, ()), *work.attempts.get(run_id, ())) if run_id in work.suspect else ()
+    ready, signals, updates = work.ready.get(run_id, 0), work.signals.get(run_id, 0), work.updates.get(run_id, 0)
+    floats = tuple(work.whole_floats.get(run_id, ()))
+    links = work.links.get(run_id)
+    if not links:
+        return RunWork(held, ready, timers, next_fire_at, signals, updates, whole_floats=floats)
     children = [link for link in links if link.link_type == "child_workflow" and link.parent_run_id == run_id]
     return RunWork(
-        held,
-        work.ready.get(run_id, 0),
-        timers,
-        next_fire_at,
-        work.signals.get(run_id, 0),
-        work.updates.get(run_id, 0),
+        held, ready, timers, next_fire_at, signals, updates,
         len(children),
         sum(link.child_status not in vocabulary.TERMINAL_STATUSES for link in children),
         _other_end(links, run_id, "child_workflow"),
         _other_end(links, run_id, "continue_as_new"),
         next((row.child_run_id for row in links if _continues(row) and row.parent_run_id == run_id), None),
-        tuple(floats) if floats else (),
-    )
+        floats,
+    )  # fmt: skip
 
 
 def _continues(link: LinkedRun) -> bool:
     return link.link_type == "continue_as_new"
 
 
-def _other_end(links: list[LinkedRun] | tuple[LinkedRun, ...], run_id: str, kind: str) -> str | None:
+def _other_end(links: list[LinkedRun], run_id: str, kind: str) -> str | None:
     """The run at the parent's end of a link whose child this run is."""
     return next((row.parent_run_id for row in links if row.link_type == kind and row.child_run_id == run_id), None)
 
@@ -140,4 +144,10 @@ def _moment(text: str) -> datetime:
 
 def _age(begun: str | None, now: datetime) -> int | None:
     """Whole seconds, never below zero: the clock of an application server may be ahead of the database's."""
-    return None if begun is None else max(0, int((now - datetime.fromisoformat(begun)).total_seconds()))
+    if begun is None:
+        return None
+    since = now - datetime.fromisoformat(begun)
+    return since.days * _DAY + since.seconds if since.days >= 0 else 0
+
+
+_DAY = 86_400

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import Final, cast
 
 from dwctl.embedded.database_reasons import failure
 
 _PLAIN = re.compile(r"(?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", re.ASCII)
+
+_SHAPE: Final = "0000-00-00 00:00:00.000000"
+_LENGTH: Final = len(_SHAPE)
+_TEXT_OR_NOTHING: Final = {str, type(None)}
+_DIGITS: Final = str.maketrans("123456789", "000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,23 @@ class WallClock:
                 return value.isoformat(timespec="microseconds") + "Z"
             value = value.replace(tzinfo=self.zone)
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def instants(self, values: Sequence[object]) -> list[str | None]:
+        """What `instant` makes of each of many values, and None of None; a whole column at a time costs far less."""
+        if self.zone is UTC and set(map(type, values)) <= _TEXT_OR_NOTHING:
+            texts = cast("Sequence[str | None]", values)
+            if _are_plain([text for text in texts if text is not None and len(text) == _LENGTH]):
+                return [
+                    None if text is None else text.replace(" ", "T") + "Z" if len(text) == _LENGTH
+                    else self.instant(text) for text in texts
+                ]  # fmt: skip
+        return [None if value is None else self.instant(value) for value in values]
+
+
+def _are_plain(texts: list[str]) -> bool:
+    """Whether each of these, as long as `_SHAPE`, is what `_PLAIN` matches."""
+    lines = "\n".join(texts)
+    return lines.translate(_DIGITS) == "\n".join([_SHAPE] * len(texts)) and "\n0000" not in f"\n{lines}"
 
 
 def _unreadable() -> Exception:

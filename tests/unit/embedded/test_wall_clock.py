@@ -45,3 +45,30 @@ def test_what_is_no_time_is_refused(value: object) -> None:
     with pytest.raises(ServerFailed) as raised:
         UTC_CLOCK.instant(value)
     assert raised.value.reason == "unreadable_time"
+
+
+COLUMN = ["2026-10-24 05:25:58.118026", None, "2026-10-24 05:25:58.5", "0000-00-00 00:00:00.000000"]
+
+
+@pytest.mark.parametrize("clock", [UTC_CLOCK, BERLIN])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [None, None],
+        COLUMN[:1],
+        COLUMN[:3],
+        COLUMN,
+        [*COLUMN, datetime(2026, 10, 24, 5, 25, 58)],
+        ["2026-10-24T05:25:58.118026", "2026-10-24 05:25:58.118026"],
+    ],
+)
+def test_a_column_is_what_each_of_its_values_is(clock: WallClock, values: list[object]) -> None:
+    assert clock.instants(values) == [None if value is None else clock.instant(value) for value in values]
+
+
+@pytest.mark.parametrize("wrong", ["xxxx-xx-xx xx:xx:xx.xxxxxx", "2026-10-24 05:25:58\n118026", "yesterday", 7])
+def test_a_column_with_what_is_no_time_is_refused(wrong: object) -> None:
+    with pytest.raises(ServerFailed) as raised:
+        UTC_CLOCK.instants([*COLUMN, wrong])
+    assert raised.value.reason == "unreadable_time"
