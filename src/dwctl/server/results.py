@@ -91,6 +91,14 @@ class Worker:
     registered_at: str | None = None
     heartbeat_expires_at: str | None = None
 
+    def takes(self, kind: str, queue: str | None, type_key: str | None) -> bool:
+        """Whether it polls the queue for this type of `workflow` or `activity`; one that lists none takes every one.
+
+        Whether it is alive, and of the right build, is another question (server.md §4).
+        """
+        types = self.workflow_types if kind == "workflow" else self.activity_types
+        return self.task_queue == queue and (not types or type_key in types)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:

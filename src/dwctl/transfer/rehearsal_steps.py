@@ -113,19 +113,13 @@ def _require_coverage(play: Play, needs: Mapping[TypeNeeded, str]) -> None:
     missing = [
         f"the {need.kind} {need.type} on queue {need.queue}, which {workflow_id} needs"
         for need, workflow_id in needs.items()
-        if not any(_takes(worker, need) for worker in play.workers)
+        if not any(worker.takes(need.kind, need.queue, need.type) for worker in play.workers)
     ]
     if missing:
         raise AnswerIsNo(
             f"no worker takes {'; nor '.join(missing)}",
             next_step=f"Name a worker that does in [worker] of {PLAN}; `dwctl rehearse --help` shows how.",
         )
-
-
-def _takes(worker: Worker, need: TypeNeeded) -> bool:
-    """Whether a worker polls the queue for the type; a worker without types takes every one."""
-    types = worker.workflow_types if need.kind == "workflow" else worker.activity_types
-    return worker.task_queue == need.queue and (not types or need.type in types)
 
 
 def _takes_all(workers: Iterable[Worker]) -> bool:

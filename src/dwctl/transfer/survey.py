@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dwctl.bundle import vocabulary
-from dwctl.bundle.demand import Demand, DemandKind
+from dwctl.bundle.demand import Demand
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.rules import found
 from dwctl.bundle.verify import RunFacts
@@ -156,10 +156,8 @@ class Survey:
 
 
 def _takes(worker: Worker, demand: Demand) -> bool:
-    types = worker.workflow_types if demand.kind is DemandKind.WORKFLOW else worker.activity_types
     return (
         worker.status == "active"
-        and worker.task_queue == demand.queue
-        and (not types or demand.type_key in types)
+        and worker.takes(demand.kind, demand.queue, demand.type_key)
         and demand.compatibility in (None, worker.build_id)
     )
