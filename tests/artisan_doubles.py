@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dwctl.transfer.artisan_import import ArtisanServer
+from dwctl.transfer.imports.artisan import ArtisanServer
 
 ARTISAN = Path(__file__).parent / "php" / "artisan.php"
 _REQUIRED = bool(os.environ.get("DWCTL_REQUIRE_PHP"))  # read before a test's environment is cleaned

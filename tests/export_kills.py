@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dwctl.bundle.verify import verify_bundle
-from dwctl.transfer.files import UNFINISHED
+from dwctl.transfer.files.private import UNFINISHED
 from export_doubles import agree, manifest
 
 PATIENCE = 120.0

@@ -19,9 +19,9 @@ from dwctl.server.retries import RetryPolicy
 from dwctl.server.target import Credential, Target
 from dwctl.server.transport import Server
 from dwctl.settings import Role
-from dwctl.transfer.importing import ImportOptions
-from dwctl.transfer.proof import Comparison, Proof
-from dwctl.transfer.way import Way
+from dwctl.transfer.imports.importing import ImportOptions
+from dwctl.transfer.imports.proof import Comparison, Proof
+from dwctl.transfer.imports.way import Way
 from standin import Received, StandIn
 
 ESSENTIAL = ("workflow_id", "run_id", "workflow_type", "status", "history")

@@ -15,8 +15,8 @@ import pytest
 from dwctl.rehearsal.app import create_app
 from dwctl.rehearsal.faults import FaultBox, parse_fault
 from dwctl.rehearsal.state import Settings
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from many_bundles import SMALL, write_many
 from output_schemas import document
 from rehearsal_server import served

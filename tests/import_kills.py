@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from many_bundles import SMALL, write_many
 
 PATIENCE = 120.0

@@ -16,20 +16,20 @@ from dwctl.bundle.verify import RunFacts, VerifyOptions
 from dwctl.bundle.view import BundleView
 from dwctl.errors import DwctlError
 from dwctl.server.results import ImportAnswer
-from dwctl.transfer.execution import Drift, Execution, RunOptions
-from dwctl.transfer.importing import ImportOptions
+from dwctl.transfer.imports.execution import Drift, Execution, RunOptions
+from dwctl.transfer.imports.importing import ImportOptions
+from dwctl.transfer.imports.outcomes import ImportResult, ImportTally
+from dwctl.transfer.imports.pace import Pace, Turns
+from dwctl.transfer.imports.passage import Passage
+from dwctl.transfer.imports.proof import Proof
+from dwctl.transfer.imports.way import Way
 from dwctl.transfer.lanes import Stop
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_memory import LedgerMemory
-from dwctl.transfer.ledger_rows import LedgerState
-from dwctl.transfer.outcomes import ImportResult, ImportTally
-from dwctl.transfer.pace import Pace, Turns
-from dwctl.transfer.passage import Passage
-from dwctl.transfer.plan import Plan, PlanAction, PlannedBundle, PlanOptions
-from dwctl.transfer.plan_verdicts import JudgeOptions, judge_file
-from dwctl.transfer.planning import Sources, plan_bundles
-from dwctl.transfer.proof import Proof
-from dwctl.transfer.way import Way
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.memory import LedgerMemory
+from dwctl.transfer.ledger.rows import LedgerState
+from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, PlanOptions
+from dwctl.transfer.plans.planning import Sources, plan_bundles
+from dwctl.transfer.plans.verdicts import JudgeOptions, judge_file
 from import_doubles import DONE, PROVEN, Step, reply
 from ledgers import NAMESPACE, SERVER, opened
 from rehearsal_server import ready_run

@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from dwctl.bundle.verify import verify_bundle
-from dwctl.transfer.bundle_folder import BundleFolder
-from dwctl.transfer.compression import Compression
-from dwctl.transfer.manifest import ManifestEntry
-from dwctl.transfer.store import Store
+from dwctl.transfer.files.compression import Compression
+from dwctl.transfer.storage.bundle_folder import BundleFolder
+from dwctl.transfer.storage.manifest import ManifestEntry
+from dwctl.transfer.storage.store import Store
 from sample_bundles import sealed, small_bundle
 
 NOW = "2026-11-23T04:05:06.000007Z"

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from ledgers import NAMESPACE, SERVER, row
 
 JOBS = 4

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from ledgers import run_id
 
 TESTS = Path(__file__).parent

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerRow
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerRow
 
 SERVER, NAMESPACE = "https://dw.example.com", "production"
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dwctl import example_files
-from dwctl.transfer.rehearsal_steps import STEPS
+from dwctl.transfer.rehearsals.steps import STEPS
 from rehearsal_server import ready_run
 from sample_bundles import sealed
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from dwctl.explanations import explanation
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerRow, LedgerState
-from dwctl.transfer.report_gathering import Explained, see, told, transfer_report
-from dwctl.transfer.report_travel import travel_untold
-from dwctl.transfer.standing import Standing
-from dwctl.transfer.transfer_report import ReportedBundle, Scope, TransferReport, Travel, TravelKind
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.report.gathering import Explained, see, told, transfer_report
+from dwctl.transfer.report.standing import Standing
+from dwctl.transfer.report.transfer_report import ReportedBundle, Scope, TransferReport, Travel, TravelKind
+from dwctl.transfer.report.travel import travel_untold
 from ledgers import NAMESPACE, SERVER, START, opened, row, run_id, ticking
 
 S = LedgerState

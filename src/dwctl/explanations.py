@@ -15,12 +15,12 @@ from dwctl.embedded.database_reasons import DATABASE_REASONS, DatabaseReason
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
 from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
-from dwctl.transfer.embedded_reasons import EMBEDDED_REASONS
-from dwctl.transfer.export_reasons import EXPORT_REASONS
-from dwctl.transfer.ledger_reasons import LEDGER_REASONS
-from dwctl.transfer.reasons import IMPORT_REASONS
-from dwctl.transfer.report_reasons import REPORT_REASONS
-from dwctl.transfer.storage_reasons import STORAGE_REASONS
+from dwctl.transfer.exports.reasons import EXPORT_REASONS
+from dwctl.transfer.imports.reasons import IMPORT_REASONS
+from dwctl.transfer.ledger.reasons import LEDGER_REASONS
+from dwctl.transfer.report.reasons import REPORT_REASONS
+from dwctl.transfer.runtimes.reasons import EMBEDDED_REASONS
+from dwctl.transfer.storage.reasons import STORAGE_REASONS
 
 
 @dataclass(frozen=True, slots=True)

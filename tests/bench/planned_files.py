@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from dwctl.bundle.verify import VerifyOptions
-from dwctl.transfer.execution import Execution, RunOptions
-from dwctl.transfer.file_marks import mark_of
+from dwctl.transfer.files.marks import mark_of
+from dwctl.transfer.files.sources import find_bundles
+from dwctl.transfer.files.verification import verify_files
+from dwctl.transfer.imports.execution import Execution, RunOptions
+from dwctl.transfer.imports.outcomes import ImportTally
+from dwctl.transfer.imports.passage import Passage
 from dwctl.transfer.lanes import Stop
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_memory import LedgerMemory, rows_of
-from dwctl.transfer.ledger_rows import LedgerRow, LedgerState
-from dwctl.transfer.outcomes import ImportTally
-from dwctl.transfer.passage import Passage
-from dwctl.transfer.plan import Plan, PlanOptions
-from dwctl.transfer.plan_verdicts import JudgeOptions, judge_files, judge_unsettled
-from dwctl.transfer.planning import Sources, plan_bundles
-from dwctl.transfer.sources import find_bundles
-from dwctl.transfer.verification import verify_files
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.memory import LedgerMemory, rows_of
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.plans.plan import Plan, PlanOptions
+from dwctl.transfer.plans.planning import Sources, plan_bundles
+from dwctl.transfer.plans.verdicts import JudgeOptions, judge_files, judge_unsettled
 
 LAKH = 100_000
 OPTIONS = PlanOptions("default")

@@ -18,21 +18,21 @@ from dwctl.bundle.verify import VerifyOptions
 from dwctl.server.target import Target
 from dwctl.server.transport import Server
 from dwctl.settings import Auth
-from dwctl.transfer.carrier import HttpCarrier, TargetFacts
-from dwctl.transfer.execution import Execution, RunOptions
-from dwctl.transfer.importing import ImportOptions
+from dwctl.transfer.files.sources import find_bundles
+from dwctl.transfer.imports.carrier import HttpCarrier, TargetFacts
+from dwctl.transfer.imports.execution import Execution, RunOptions
+from dwctl.transfer.imports.importing import ImportOptions
+from dwctl.transfer.imports.outcomes import ImportState
+from dwctl.transfer.imports.pace import Pace, Turns
+from dwctl.transfer.imports.passage import Item, Passage
+from dwctl.transfer.imports.way import Way
 from dwctl.transfer.lanes import Stop
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_memory import LedgerMemory
-from dwctl.transfer.ledger_rows import Planned
-from dwctl.transfer.outcomes import ImportState
-from dwctl.transfer.pace import Pace, Turns
-from dwctl.transfer.passage import Item, Passage
-from dwctl.transfer.plan import Plan, PlanOptions
-from dwctl.transfer.plan_verdicts import JudgeOptions, judge_files
-from dwctl.transfer.planning import Sources, plan_bundles
-from dwctl.transfer.sources import find_bundles
-from dwctl.transfer.way import Way
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.memory import LedgerMemory
+from dwctl.transfer.ledger.rows import Planned
+from dwctl.transfer.plans.plan import Plan, PlanOptions
+from dwctl.transfer.plans.planning import Sources, plan_bundles
+from dwctl.transfer.plans.verdicts import JudgeOptions, judge_files
 
 
 class _Nothing:

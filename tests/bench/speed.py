@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import orjson
 
 from dwctl.bundle.verify import VerifyOptions, verify_bundle
-from dwctl.transfer.verification import verify_files
+from dwctl.transfer.files.verification import verify_files
 
 from .measurement import NotMeasurableError, Reading, Workplace
 

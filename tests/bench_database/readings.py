@@ -22,10 +22,10 @@ from dwctl.embedded.filters import RunFilter
 from dwctl.embedded.inventory import inventory
 from dwctl.embedded.inventory_summary import summarised
 from dwctl.embedded.positions import positions
-from dwctl.transfer.drift import look_for_drift
-from dwctl.transfer.drift_sources import exported_runs
-from dwctl.transfer.embedded_positions import ByDatabase
-from dwctl.transfer.manifest import MANIFEST, ManifestEntry
+from dwctl.transfer.runtimes.drift import look_for_drift
+from dwctl.transfer.runtimes.drift_sources import exported_runs
+from dwctl.transfer.runtimes.positions import ByDatabase
+from dwctl.transfer.storage.manifest import MANIFEST, ManifestEntry
 from embedded_databases import TestDatabase, connect
 
 from .bare import INVENTORY, POSITIONS, fetch

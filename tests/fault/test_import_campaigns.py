@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerRow
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerRow
 from import_faults import IMPORT, KINDS, by_chance, faulty, hold, import_folder, play
 from import_kills import Cutover
 from ledgers import opened

@@ -12,8 +12,8 @@ import pytest
 
 from dwctl.errors import ExitCode
 from dwctl.server.retries import RetryPolicy
-from dwctl.transfer.passage import ROUNDS, ROUNDS_WHILE_BUSY
-from dwctl.transfer.way import probe_document
+from dwctl.transfer.imports.passage import ROUNDS, ROUNDS_WHILE_BUSY
+from dwctl.transfer.imports.way import probe_document
 from fresh_ledgers import command
 from output_schemas import document
 from sample_bundles import ORDER, RECORDED, WAITING

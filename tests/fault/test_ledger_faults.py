@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from dwctl.errors import DwctlError, LocalStateError, UnreadableInput
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_lock import holder_of
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.lock import holder_of
+from dwctl.transfer.ledger.rows import LedgerState
 from ledger_kills import TESTS, campaign, wait_ready, writer
 from ledgers import edit, opened, row, rows, run_id
 
@@ -228,7 +228,7 @@ import resource, signal, sys
 from pathlib import Path
 from dwctl.errors import LocalStateError
 from ledgers import opened, row, run_id
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.rows import LedgerState
 
 path = Path(sys.argv[1])
 ledger = opened(path)
@@ -486,7 +486,7 @@ def test_a_log_of_sqlite_that_was_cut_loses_only_its_tail(path: Path, tmp_path: 
 
 def test_the_file_is_never_left_without_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while a new ledger is made: either there is none, or a whole one."""
-    from dwctl.transfer.ledger_changes import Pen
+    from dwctl.transfer.ledger.changes import Pen
 
     def dies(*_: object) -> None:
         raise KeyboardInterrupt

@@ -15,13 +15,13 @@ import pytest
 
 from dwctl.bundle.verify import Outcome
 from dwctl.errors import ExitCode, LocalStateError
-from dwctl.transfer.archive_check import FileState, check_archive
-from dwctl.transfer.bundle_folder import BundleFolder
-from dwctl.transfer.compression import Compression
-from dwctl.transfer.folder_store import FolderStore
-from dwctl.transfer.kept_bundle import is_whole, judge_kept
-from dwctl.transfer.manifest import MANIFEST, Manifest
-from dwctl.transfer.store import LOCK, open_store
+from dwctl.transfer.files.compression import Compression
+from dwctl.transfer.storage.archive_check import FileState, check_archive
+from dwctl.transfer.storage.bundle_folder import BundleFolder
+from dwctl.transfer.storage.folder_store import FolderStore
+from dwctl.transfer.storage.kept_bundle import is_whole, judge_kept
+from dwctl.transfer.storage.manifest import MANIFEST, Manifest
+from dwctl.transfer.storage.store import LOCK, open_store
 from kept_exports import NOW, export, keep
 
 RUNS = 60
@@ -30,9 +30,9 @@ KILLS = 8
 WRITER = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dwctl.transfer.bundle_folder import BundleFolder
-from dwctl.transfer.compression import Compression
-from dwctl.transfer.store import open_store
+from dwctl.transfer.storage.bundle_folder import BundleFolder
+from dwctl.transfer.files.compression import Compression
+from dwctl.transfer.storage.store import open_store
 from kept_exports import NOW, export, keep
 
 where, how, sequence, runs = sys.argv[1], Compression(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
@@ -115,7 +115,7 @@ def test_killed_at_any_moment_the_folder_holds_only_whole_bundles_and_the_same_c
 
 HOLDER = """
 import sys
-from dwctl.transfer.store import open_store
+from dwctl.transfer.storage.store import open_store
 with open_store(sys.argv[1]).lock():
     print("held", flush=True)
     sys.stdin.read()

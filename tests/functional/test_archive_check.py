@@ -14,8 +14,8 @@ import pytest
 
 from dwctl.cli.main import run
 from dwctl.errors import ExitCode
-from dwctl.transfer.compression import Compression
-from dwctl.transfer.store import LOCK, open_store
+from dwctl.transfer.files.compression import Compression
+from dwctl.transfer.storage.store import LOCK, open_store
 from kept_exports import export, keep_all
 from output_schemas import document, lines
 from sample_bundles import ORDER
@@ -304,7 +304,7 @@ def test_the_real_command_reads_a_folder_that_nobody_may_write(exports: Path) ->
 def test_every_reading_command_understands_compressed_bundles(
     how: Compression, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    from dwctl.transfer.compression import compress
+    from dwctl.transfer.files.compression import compress
 
     monkeypatch.chdir(tmp_path)
     Path("exports").mkdir()

@@ -246,7 +246,7 @@ def test_a_file_that_may_not_be_read_is_called_that(capsys: Capture) -> None:
 def test_a_file_that_vanishes_while_others_are_judged_is_missing(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dwctl.transfer import verification
+    from dwctl.transfer.files import verification
 
     Path("exports").mkdir()
     for name in ("a", "b", "c"):

@@ -437,9 +437,9 @@ def test_the_schemas_name_every_word_that_the_code_has() -> None:
     from dwctl.bundle.findings import Origin, Severity
     from dwctl.bundle.restoration import Cause
     from dwctl.bundle.verify import Outcome
-    from dwctl.transfer.outcomes import ImportState
-    from dwctl.transfer.proof import ProofState
-    from dwctl.transfer.way import Way
+    from dwctl.transfer.imports.outcomes import ImportState
+    from dwctl.transfer.imports.proof import ProofState
+    from dwctl.transfer.imports.way import Way
 
     imports, verify = schema("history-import")["$defs"], schema("bundle-verify")["$defs"]
     for expected, enumeration in (

@@ -20,12 +20,12 @@ import pytest
 from dwctl.bundle.verify import Outcome
 from dwctl.embedded.positions import positions
 from dwctl.errors import ExitCode
-from dwctl.transfer.drift import DriftState, look_for_drift
-from dwctl.transfer.drift_sources import exported_runs
-from dwctl.transfer.embedded_positions import ByDatabase
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerRow, LedgerState
-from dwctl.transfer.manifest import MANIFEST, ManifestEntry
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.runtimes.drift import DriftState, look_for_drift
+from dwctl.transfer.runtimes.drift_sources import exported_runs
+from dwctl.transfer.runtimes.positions import ByDatabase
+from dwctl.transfer.storage.manifest import MANIFEST, ManifestEntry
 from embedded_databases import (  # noqa: F401 - fixtures
     TestDatabase,
     _samples,

@@ -12,7 +12,7 @@ from dwctl.embedded.check_results import Answer, CheckResult
 from dwctl.embedded.filters import RunFilter
 from dwctl.embedded.inventory import inventory, open_v1
 from dwctl.embedded.inventory_summary import summarised
-from dwctl.transfer.embedded_check import Sources, run_checks
+from dwctl.transfer.runtimes.check import Sources, run_checks
 from embedded_databases import TestDatabase, plain, rename_with_prefix, shift_times
 from server_cli import command
 

@@ -80,7 +80,7 @@ def test_a_person_reads_what_keeps_each_run(capsys: Capture, sample: Path) -> No
 
 
 def test_selected_ids_are_what_history_export_takes(capsys: Capture, sample: Path) -> None:
-    from dwctl.transfer.selection import ids_in
+    from dwctl.transfer.exports.selection import ids_in
 
     runs = document(inventory(capsys, sample, "--json", "--eligible")[1], "embedded-inventory")["runs"]
     code, out, _ = inventory(capsys, sample, "--eligible", "--select")
@@ -90,7 +90,7 @@ def test_selected_ids_are_what_history_export_takes(capsys: Capture, sample: Pat
 
 
 def test_an_id_that_a_file_of_ids_cannot_hold_is_named_by_its_run(capsys: Capture, tmp_path: Path) -> None:
-    from dwctl.transfer.selection import ids_in
+    from dwctl.transfer.exports.selection import ids_in
 
     path = empty_database(tmp_path)
     for number, instance in enumerate(("#comment", " space", "line\nbreak", "a/b", "plain")):

@@ -438,7 +438,7 @@ def test_what_cannot_be_asked_is_exit_code_2_and_changes_nothing(url: str, capsy
 
 
 def test_a_folder_that_another_export_writes_is_left_alone(url: str, capsys: Capture) -> None:
-    from dwctl.transfer.folder_store import FolderStore
+    from dwctl.transfer.storage.folder_store import FolderStore
 
     with FolderStore.open("archive", create=True).lock():
         code, found = error(capsys, "order-1", "--source", "server", "--output-dir", "archive")
@@ -488,7 +488,7 @@ def test_a_list_that_shifts_faster_than_it_is_read_is_not_called_whole(
 
     read = walk.walk_runs
     monkeypatch.setattr(
-        "dwctl.transfer.selection.walk_runs",
+        "dwctl.transfer.exports.selection.walk_runs",
         lambda fetch: walk.Walk(read(fetch).rows, complete=False, pages=1),
     )
     code, found = export(capsys, "--all", "--source", "server", "--output-dir", "archive")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dwctl.errors import ExitCode
-from dwctl.transfer.ledger import Ledger
+from dwctl.transfer.ledger.ledger import Ledger
 from embedded_doubles import php_application
 from output_schemas import document
 from rehearsal_server import ready_run

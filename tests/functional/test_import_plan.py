@@ -14,10 +14,10 @@ import pytest
 
 from dwctl.errors import ExitCode
 from dwctl.server.retries import RetryPolicy
-from dwctl.transfer import file_marks
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerRow, LedgerState
-from dwctl.transfer.sources import read_bundle
+from dwctl.transfer.files import marks as file_marks
+from dwctl.transfer.files.sources import read_bundle
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 from output_schemas import document, is_valid, lines
 from rehearsal_server import on_a_socket
 from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, SIGNING_KEY, WAITING, sealed
@@ -391,7 +391,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(Path(name).name)
         return read_bundle(name, *arguments)
 
-    monkeypatch.setattr("dwctl.transfer.plan_verdicts.read_bundle", noted)
+    monkeypatch.setattr("dwctl.transfer.plans.verdicts.read_bundle", noted)
     return seen
 
 

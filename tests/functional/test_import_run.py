@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from dwctl.errors import ExitCode
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from import_faults import Faulty, faulty, import_folder
 from ledgers import opened
 from many_bundles import SMALL, write_many

@@ -17,9 +17,10 @@ import pytest
 
 from dwctl.cli.ledger_options import DEFAULT_LEDGER, ExportFormat, State
 from dwctl.explanations import explanation
-from dwctl.transfer import ledger, ledger_export
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger import export as ledger_export
+from dwctl.transfer.ledger import ledger
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import LedgerState
 from ledger_kills import wait_ready, writer
 from ledgers import START, edit, opened, row, rows, run_id
 from output_schemas import lines as jsonl

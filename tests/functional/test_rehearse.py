@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from dwctl.cli import rehearse
-from dwctl.transfer.rehearsal_steps import STEPS
+from dwctl.transfer.rehearsals.steps import STEPS
 from rehearsal_server import on_a_socket
 from rehearsals import GIVEN, GOOD, ORDERS, WAITING, cutover, ended_at, nothing_is_left_running, states
 from server_cli import command, document

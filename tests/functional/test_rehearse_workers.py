@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dwctl.cli import rehearse
-from dwctl.transfer import rehearsal_play
-from dwctl.transfer.rehearsal_steps import STEPS
+from dwctl.transfer.rehearsals import play as rehearsal_play
+from dwctl.transfer.rehearsals.steps import STEPS
 from rehearsals import (
     GIVEN,
     GOOD,

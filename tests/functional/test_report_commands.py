@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dwctl.cli.ledger_options import DEFAULT_LEDGER
-from dwctl.transfer.ledger_rows import LedgerState
+from dwctl.transfer.ledger.rows import LedgerState
 from ledger_kills import wait_ready, writer
 from ledgers import START, edit, opened, rows, run_id
 from output_schemas import document as one_document
@@ -247,7 +247,7 @@ def test_a_report_that_cannot_be_written_spoils_a_good_import_s_exit_code_only(
     def full(*arguments: Any, **options: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dwctl.transfer.files.place_private", full)
+    monkeypatch.setattr("dwctl.transfer.files.private.place_private", full)
     code, out, err = command(capsys, "history-import", str(ORDER), "--json", *reports("html"))
     assert code == 2
     assert one_document(out, "history-import")["summary"]["imported"] == 1

@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dwctl.transfer.ledger import Ledger
-from dwctl.transfer.ledger_changes import facts_of
-from dwctl.transfer.ledger_rows import COLUMNS, PLANNABLE, IllegalTransition, LedgerState
+from dwctl.transfer.ledger.changes import facts_of
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.rows import COLUMNS, PLANNABLE, IllegalTransition, LedgerState
 from ledgers import START, opened, row, run_id
 
 RUNS = st.integers(0, 4)

@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dwctl.transfer.bundle_names import SUFFIXES, bundle_file, ids_of
+from dwctl.transfer.files.names import SUFFIXES, bundle_file, ids_of
 
 AWKWARD = [
     "",

@@ -11,7 +11,7 @@ import dwctl
 from dwctl.bundle.rules import RULES
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.explanations import Explanation, all_explanations, explanation
-from dwctl.transfer.reasons import IMPORT_REASONS
+from dwctl.transfer.imports.reasons import IMPORT_REASONS
 
 
 def test_the_ids_are_unique() -> None:

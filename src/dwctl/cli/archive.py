@@ -47,8 +47,8 @@ def check(
       $ dwctl archive check s3://backups/cutover-1 --jobs 16
     """
     from dwctl.cli.progress import with_progress
-    from dwctl.transfer.archive_check import check_archive
-    from dwctl.transfer.store import open_store
+    from dwctl.transfer.storage.archive_check import check_archive
+    from dwctl.transfer.storage.store import open_store
 
     wanted = chosen_format(output, as_json)
     report = check_archive(

@@ -62,8 +62,8 @@ def verify(
       $ dwctl bundle verify - < order-123.json
     """
     from dwctl.cli.progress import with_progress
-    from dwctl.transfer.sources import find_bundles
-    from dwctl.transfer.verification import Tally, verify_files
+    from dwctl.transfer.files.sources import find_bundles
+    from dwctl.transfer.files.verification import Tally, verify_files
 
     wanted = chosen_format(output, as_json)
     options = verify_options(signing_key, signing_key_file, require_signature, strict, payloads, schema)
@@ -145,7 +145,7 @@ def repair(
     """
     from dwctl.bundle.restoration import repair as restore
     from dwctl.render.json_verdicts import repair_item
-    from dwctl.transfer.files import write_private
+    from dwctl.transfer.files.private import write_private
 
     wanted = chosen_format(output, as_json)
     document = read_document(source, max_bundle_size)

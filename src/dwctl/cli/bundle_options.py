@@ -48,7 +48,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 def size_limit(text: str | None) -> int:
     """The size in bytes that a text like `64M` stands for; 64 MiB without one."""
-    from dwctl.transfer.sources import MAX_BUNDLE_SIZE
+    from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE
 
     if text is None:
         return MAX_BUNDLE_SIZE
@@ -64,7 +64,7 @@ def size_limit(text: str | None) -> int:
 
 def read_document(name: str, max_bundle_size: str | None) -> Document:
     """Read and decode the one bundle of a command; `-` is standard input."""
-    from dwctl.transfer.sources import load_document
+    from dwctl.transfer.files.sources import load_document
 
     return load_document(name, size_limit(max_bundle_size), sys.stdin.buffer)
 

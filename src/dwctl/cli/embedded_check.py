@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dwctl.embedded.check_queries import Asked
     from dwctl.embedded.check_results import CheckResult
     from dwctl.embedded.database import EmbeddedDatabase
-    from dwctl.transfer.embedded_check import Sources
+    from dwctl.transfer.runtimes.check import Sources
 
 
 @server_command
@@ -85,7 +85,7 @@ def check(
     from dwctl.embedded.check_queries import Asked
     from dwctl.embedded.check_results import Strategy, may_go_on
     from dwctl.embedded.instants import moment
-    from dwctl.transfer.embedded_check import known_ids, run_checks
+    from dwctl.transfer.runtimes.check import known_ids, run_checks
 
     known_ids(only or (), skip or ())
     asked = Asked(Strategy(v1.value), None if since is None else moment(since, "--since"))
@@ -110,7 +110,7 @@ def _sources(
     from dwctl.cli.child_environment import without_secrets
     from dwctl.embedded.application import EmbeddedApplication
     from dwctl.embedded.check_artisan import asker
-    from dwctl.transfer.embedded_check import ServerSide, Sources
+    from dwctl.transfer.runtimes.check import ServerSide, Sources
 
     settings = connection.settings
     embedded = settings.embedded

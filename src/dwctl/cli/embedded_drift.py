@@ -19,7 +19,7 @@ from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Show
 from dwctl.errors import ExitCode, RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.transfer.drift import DriftReport
+    from dwctl.transfer.runtimes.drift import DriftReport
     from dwctl.transfer.watching import Seen
 
 
@@ -71,8 +71,8 @@ def drift(
       $ dwctl embedded drift --ledger .dwctl/ledger.db --watch --interval 5s
       $ dwctl embedded drift exports/ --json | jq -r '.runs[].run_id'
     """
-    from dwctl.transfer.drift import look_for_drift
-    from dwctl.transfer.drift_sources import exported_runs
+    from dwctl.transfer.runtimes.drift import look_for_drift
+    from dwctl.transfer.runtimes.drift_sources import exported_runs
 
     if note and watch:
         raise RequestNotPossible(
@@ -105,8 +105,8 @@ def _looked_and_noted(look: Callable[[], DriftReport], path: str) -> DriftReport
 
     from dwctl.cli.output import say
     from dwctl.cli.person import who
-    from dwctl.transfer.drift_notes import note_drift
-    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger.ledger import Ledger
+    from dwctl.transfer.runtimes.drift_notes import note_drift
 
     report = look()
     with Ledger.open(

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from dwctl.embedded.filters import RunFilter
     from dwctl.embedded.inventory_runs import OldWorkflow, Summary
     from dwctl.embedded.inventory_summary import GroupCount
-    from dwctl.transfer.inventory import InventoryTally, LedgerLookup, Standing
-    from dwctl.transfer.manifest import ManifestEntry
+    from dwctl.transfer.runtimes.inventory import InventoryTally, LedgerLookup, Standing
+    from dwctl.transfer.storage.manifest import ManifestEntry
 
 
 @server_command
@@ -162,7 +162,7 @@ class _Listing:
 
     def select(self) -> None:
         """Ids as `history-export --ids-file` takes them."""
-        from dwctl.transfer.inventory import id_line
+        from dwctl.transfer.runtimes.inventory import id_line
 
         self._say_gaps()
         for standing in self._runs():
@@ -179,7 +179,7 @@ class _Listing:
         """The runs, the open workflows of v1, and what they add up to."""
         from dwctl.embedded.inventory_summary import GroupCount, summary_of
         from dwctl.render.console_inventory import show_old, show_runs, show_summary
-        from dwctl.transfer.inventory import InventoryTally
+        from dwctl.transfer.runtimes.inventory import InventoryTally
 
         tally, count = InventoryTally(), GroupCount()
         show_runs(self._counted(tally, count), sys.stdout)
@@ -191,7 +191,7 @@ class _Listing:
         from dwctl.embedded.inventory import sees_v1
         from dwctl.embedded.inventory_summary import GroupCount, summary_of
         from dwctl.render.json_inventory import SCHEMA, inventory_rest, old_item, run_item
-        from dwctl.transfer.inventory import InventoryTally
+        from dwctl.transfer.runtimes.inventory import InventoryTally
 
         if self._connection.format is Format.JSONL:
             self._say_gaps()
@@ -229,7 +229,7 @@ class _Listing:
 
     def _runs(self) -> Iterator[Standing]:
         from dwctl.embedded.inventory import inventory as read
-        from dwctl.transfer.inventory import standings
+        from dwctl.transfer.runtimes.inventory import standings
 
         is_imported = self._ledger.is_there if self._ledger is not None else None
         found = read(self._snapshot, self._wanted, deep=self._deep, is_imported=is_imported)

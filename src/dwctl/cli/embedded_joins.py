@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import ExitStack
 
-    from dwctl.transfer.inventory import LedgerLookup
-    from dwctl.transfer.ledger_view import LedgerView
-    from dwctl.transfer.manifest import ManifestEntry
+    from dwctl.transfer.ledger.view import LedgerView
+    from dwctl.transfer.runtimes.inventory import LedgerLookup
+    from dwctl.transfer.storage.manifest import ManifestEntry
 
 
 def manifest_entries(where: str | None) -> Mapping[str, ManifestEntry] | None:
@@ -24,8 +24,8 @@ def manifest_entries(where: str | None) -> Mapping[str, ManifestEntry] | None:
     """
     if where is None:
         return None
-    from dwctl.transfer.manifest import MANIFEST, Manifest
-    from dwctl.transfer.store import open_store
+    from dwctl.transfer.storage.manifest import MANIFEST, Manifest
+    from dwctl.transfer.storage.store import open_store
 
     found = Manifest(open_store(where, create=False))
     if not found.exists:
@@ -41,7 +41,7 @@ def ledger_lookup(stack: ExitStack, given: str | None) -> LedgerLookup | None:
 
     Raises as `ledger_view` does for one that is named.
     """
-    from dwctl.transfer.inventory import LedgerLookup
+    from dwctl.transfer.runtimes.inventory import LedgerLookup
 
     try:
         view = ledger_view(stack, given)
@@ -59,7 +59,7 @@ def ledger_view(stack: ExitStack, given: str | None) -> LedgerView | None:
 
     It is closed with the stack. Raises as `Ledger.view` does, for the default one too.
     """
-    from dwctl.transfer.ledger import DEFAULT_LEDGER, Ledger
+    from dwctl.transfer.ledger.ledger import DEFAULT_LEDGER, Ledger
 
     path = Path(given if given is not None else DEFAULT_LEDGER)
     if given is None and not path.is_file():

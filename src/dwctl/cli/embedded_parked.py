@@ -17,7 +17,7 @@ from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Show
 from dwctl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from dwctl.transfer.parked import ParkedReport
+    from dwctl.transfer.runtimes.parked import ParkedReport
     from dwctl.transfer.watching import Seen
 
 
@@ -58,9 +58,9 @@ def parked(
       $ dwctl embedded parked --watch --interval 5s --for 2h
       $ dwctl embedded parked --json | jq '.queues'
     """
-    from dwctl.transfer.drift_sources import exported_runs
-    from dwctl.transfer.ledger import Ledger
-    from dwctl.transfer.parked import look_at_parked
+    from dwctl.transfer.ledger.ledger import Ledger
+    from dwctl.transfer.runtimes.drift_sources import exported_runs
+    from dwctl.transfer.runtimes.parked import look_at_parked
 
     with ExitStack() as stack:
         view = stack.enter_context(Ledger.view(ledger))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dwctl.cli.server_options import Connection
     from dwctl.embedded.application import EmbeddedApplication
     from dwctl.embedded.database import EmbeddedDatabase
-    from dwctl.transfer.embedded_positions import EmbeddedSide
+    from dwctl.transfer.runtimes.positions import EmbeddedSide
 
 GIVE_ONE = (
     "Give --database-url or --laravel-env FILE, or set embedded.database_url_env (or php and path under [embedded]) in "
@@ -25,7 +25,7 @@ def embedded_side(connection: Connection, stack: ExitStack, database: EmbeddedDa
 
     Raises why the batch process does not work, where it is the one that is configured.
     """
-    from dwctl.transfer.embedded_positions import ByBatch, ByDatabase
+    from dwctl.transfer.runtimes.positions import ByBatch, ByDatabase
 
     if database is not None:
         return ByDatabase(database)

@@ -11,8 +11,8 @@ from dwctl.cli.output import say
 
 if TYPE_CHECKING:
     from dwctl.render.console_export_progress import ExportBar
-    from dwctl.transfer.export_outcomes import ExportTally
-    from dwctl.transfer.exporting import Exporting
+    from dwctl.transfer.exports.exporting import Exporting
+    from dwctl.transfer.exports.outcomes import ExportTally
 
 _BETWEEN_LINES = 10.0
 _WORTH_A_BAR = 2

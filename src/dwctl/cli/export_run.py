@@ -21,17 +21,17 @@ from dwctl.cli.server_options import Connection
 from dwctl.errors import DwctlError
 
 if TYPE_CHECKING:
-    from dwctl.transfer.bundle_folder import Opening
-    from dwctl.transfer.export_judges import Judges
-    from dwctl.transfer.export_keeping import Keeper
-    from dwctl.transfer.export_outcomes import ExportResult
-    from dwctl.transfer.export_report import ExportReport
-    from dwctl.transfer.export_sources import Source
-    from dwctl.transfer.hooks import HookCall, Hooks
+    from dwctl.transfer.exports.hooks import HookCall, Hooks
+    from dwctl.transfer.exports.judges import Judges
+    from dwctl.transfer.exports.keeping import Keeper
+    from dwctl.transfer.exports.outcomes import ExportResult
+    from dwctl.transfer.exports.quiescing import Quiescing
+    from dwctl.transfer.exports.report import ExportReport
+    from dwctl.transfer.exports.selection import Selection
+    from dwctl.transfer.exports.sources import Source
     from dwctl.transfer.lanes import Stop
-    from dwctl.transfer.quiescing import Quiescing
-    from dwctl.transfer.selection import Selection
-    from dwctl.transfer.store import Store
+    from dwctl.transfer.storage.bundle_folder import Opening
+    from dwctl.transfer.storage.store import Store
 
 
 _SWITCH_AFTER = 0.0005
@@ -53,7 +53,7 @@ class ExportRun:
     def go(self) -> int:
         """Export, show, and say what comes next."""
         from dwctl.cli.bundle_options import verify_options
-        from dwctl.transfer.export_judges import Judges, judges_for
+        from dwctl.transfer.exports.judges import Judges, judges_for
 
         jobs = min(self.jobs, len(self.selection.targets))
         options = verify_options(None, None, require_signature=False, strict=False)
@@ -76,8 +76,8 @@ class ExportRun:
 
     def _open(self, stack: ExitStack) -> tuple[Keeper, Store | None, bool]:
         """Where exports are kept, the store behind it where it is one, and whether nothing was kept there before."""
-        from dwctl.transfer.compression import Compression
-        from dwctl.transfer.export_keeping import FileKeeper, FolderKeeper, StreamKeeper, compression_for
+        from dwctl.transfer.exports.keeping import FileKeeper, FolderKeeper, StreamKeeper, compression_for
+        from dwctl.transfer.files.compression import Compression
 
         asked = self.asked
         wanted = None if asked.compress is None else Compression(asked.compress.value)
@@ -87,9 +87,9 @@ class ExportRun:
         if asked.archive is None:
             return StreamKeeper(sys.stdout.buffer, _now), None, True
 
-        from dwctl.transfer.bundle_folder import BundleFolder
-        from dwctl.transfer.compression import compress
-        from dwctl.transfer.store import open_store
+        from dwctl.transfer.files.compression import compress
+        from dwctl.transfer.storage.bundle_folder import BundleFolder
+        from dwctl.transfer.storage.store import open_store
 
         compress(b"", wanted or Compression.NONE)  # a missing extra is said before anything is done
         store = open_store(asked.archive, create=True)
@@ -99,8 +99,8 @@ class ExportRun:
         return keeper, store, keeper.is_empty
 
     def _report(self, jobs: int) -> ExportReport:
-        from dwctl.transfer.export_outcomes import ExportTally
-        from dwctl.transfer.export_report import ExportReport
+        from dwctl.transfer.exports.outcomes import ExportTally
+        from dwctl.transfer.exports.report import ExportReport
 
         asked = self.asked
         tally = ExportTally(len(self.selection.targets), self.selection.complete)
@@ -110,8 +110,8 @@ class ExportRun:
         )  # fmt: skip
 
     def _hooks(self, store: Store | None) -> Hooks:
-        from dwctl.transfer.export_log import record_hook
-        from dwctl.transfer.hooks import Hooks
+        from dwctl.transfer.exports.hook_log import record_hook
+        from dwctl.transfer.exports.hooks import Hooks
 
         settings = self.connection.settings.embedded
         wanted = self.asked.source is From.EMBEDDED and self.asked.quiesce
@@ -147,7 +147,7 @@ class ExportRun:
     def _results(
         self, keeper: Keeper, judges: Judges, hooks: Hooks, report: ExportReport, stop: Stop, *, was_empty: bool
     ) -> Iterator[ExportResult]:
-        from dwctl.transfer.exporting import Exporting, ExportOptions
+        from dwctl.transfer.exports.exporting import Exporting, ExportOptions
 
         tally, begun = report.tally, time.monotonic()
         options = ExportOptions(self.jobs, self.asked.refresh, self.quiescing)

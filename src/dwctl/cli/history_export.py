@@ -37,9 +37,9 @@ from dwctl.errors import DwctlError
 
 if TYPE_CHECKING:
     from dwctl.server.transport import Server
-    from dwctl.transfer.export_sources import Source
-    from dwctl.transfer.quiescing import Quiescing
-    from dwctl.transfer.selection import Selection
+    from dwctl.transfer.exports.quiescing import Quiescing
+    from dwctl.transfer.exports.selection import Selection
+    from dwctl.transfer.exports.sources import Source
 
 _SERVER_JOBS = 4
 
@@ -123,7 +123,7 @@ def history_export(
 
 def _quiescing(asked: Asked) -> Quiescing:
     from dwctl.setting_values import duration
-    from dwctl.transfer.quiescing import Quiescing
+    from dwctl.transfer.exports.quiescing import Quiescing
 
     wait = None if asked.wait_leases is None else duration(asked.wait_leases, "--wait-leases")
     return Quiescing(asked.quiesce, asked.allow_leased, wait)
@@ -131,8 +131,8 @@ def _quiescing(asked: Asked) -> Quiescing:
 
 def _named(asked: Asked) -> Selection:
     """The runs that were named on the command line and in the file of ids."""
-    from dwctl.transfer.selection import Target, ids_in, selected, target_of
-    from dwctl.transfer.sources import read_bundle
+    from dwctl.transfer.exports.selection import Target, ids_in, selected, target_of
+    from dwctl.transfer.files.sources import read_bundle
 
     if asked.run_id is not None:
         return selected([Target(asked.ids[0] if asked.ids else None, asked.run_id)])
@@ -143,7 +143,7 @@ def _named(asked: Asked) -> Selection:
 
 
 def _listed(server: Server | None, asked: Asked) -> Selection:
-    from dwctl.transfer.selection import listed_on
+    from dwctl.transfer.exports.selection import listed_on
 
     assert server is not None  # noqa: S101 - check_together has refused --all for another source
     return listed_on(server, workflow_type=asked.workflow_type, status=asked.status, query=asked.query)
@@ -163,13 +163,13 @@ def _check_places(asked: Asked, selection: Selection) -> None:
 def _source(connection: Connection, server: Server | None, asked: Asked) -> tuple[Source, DwctlError | None]:
     """Where runs come from; and for the embedded application, why not in one process where that was to be tried."""
     if server is not None:
-        from dwctl.transfer.server_export import ServerSource
+        from dwctl.transfer.exports.from_server import ServerSource
 
         return ServerSource(server), None
     from dwctl.cli.child_environment import without_secrets
     from dwctl.embedded.application import EmbeddedApplication
     from dwctl.embedded.batch import batch_works
-    from dwctl.transfer.embedded_export import EmbeddedSource
+    from dwctl.transfer.exports.from_embedded import EmbeddedSource
 
     settings = connection.settings.embedded
     application = EmbeddedApplication(

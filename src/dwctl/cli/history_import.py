@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dwctl.bundle.verify import VerifyOptions
-    from dwctl.transfer.verification import FileVerdict
+    from dwctl.transfer.files.verification import FileVerdict
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -133,7 +133,7 @@ def history_import(
       $ dwctl history-import exports/ --namespace production --report junit=import.xml --report html=import.html
       $ dwctl history-import large.json --via artisan --namespace production --json
     """
-    from dwctl.transfer.sources import STDIN, find_bundles
+    from dwctl.transfer.files.sources import STDIN, find_bundles
 
     if offline and not dry_run:
         raise RequestNotPossible("--offline imports nothing", next_step="Add --dry-run, or leave --offline out.")
@@ -155,8 +155,8 @@ def history_import(
     if not dry_run:
         connection.require_target()
 
-    from dwctl.transfer.importing import ImportOptions
-    from dwctl.transfer.plan import PlanOptions
+    from dwctl.transfer.imports.importing import ImportOptions
+    from dwctl.transfer.plans.plan import PlanOptions
 
     namespace = connection.settings.namespace.value.lower()
     wanted = RunWanted(
@@ -189,7 +189,7 @@ def history_import(
 
 def _files(paths: list[str] | None, from_plan: str | None, dry_run: bool) -> list[str]:
     """The bundles that were named; a plan names its own."""
-    from dwctl.transfer.sources import find_bundles
+    from dwctl.transfer.files.sources import find_bundles
 
     if from_plan is None:
         return find_bundles(paths or ())
@@ -228,9 +228,9 @@ def _dry_run(connection: Connection, wanted: RunWanted) -> int:
     from dwctl.cli.import_reports import ImportReports
     from dwctl.cli.import_results import show_results
     from dwctl.cli.import_run import target_of_run
-    from dwctl.transfer.importing import import_files
-    from dwctl.transfer.outcomes import ImportTally
-    from dwctl.transfer.way import Way
+    from dwctl.transfer.imports.importing import import_files
+    from dwctl.transfer.imports.outcomes import ImportTally
+    from dwctl.transfer.imports.way import Way
 
     with connection.open() as server:
         carriers, _ = target_of_run(connection, wanted, server)
@@ -252,7 +252,7 @@ def _offline(
 ) -> int:  # fmt: skip
     from dwctl.cli.import_reports import ImportReports
     from dwctl.cli.progress import with_progress
-    from dwctl.transfer.dry_run import dry_run_offline
+    from dwctl.transfer.imports.dry_run import dry_run_offline
 
     setting = connection.settings.namespace
     namespace = setting.value.lower() if setting.given else None
@@ -269,7 +269,7 @@ def _offline(
 def _show_offline(
     connection: Connection, judged: Iterable[FileVerdict], total: int, namespace: str | None, import_id: str | None
 ) -> ExitCode:
-    from dwctl.transfer.verification import Tally
+    from dwctl.transfer.files.verification import Tally
 
     if connection.format is Format.TABLE:
         from dwctl.render.console_verdicts import VerdictTable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dwctl.cli.server_options import Connection
     from dwctl.embedded.database import EmbeddedDatabase
-    from dwctl.transfer.import_drift import DriftCheck
+    from dwctl.transfer.imports.drift import DriftCheck
 
 
 def drift_check(
@@ -32,7 +32,7 @@ def drift_check(
         say("dwctl: note: drift is unknown: nobody can be asked whether a run has moved since its export.")
         say(f"  next: {GIVE_ONE}")
         return None
-    from dwctl.transfer.import_drift import DriftCheck
+    from dwctl.transfer.imports.drift import DriftCheck
 
     check = DriftCheck(side)
     check.try_it()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from dwctl.cli.report_options import WantedReport
     from dwctl.embedded.database import EmbeddedDatabase
-    from dwctl.transfer.importing import ImportOptions
-    from dwctl.transfer.plan import PlanOptions
+    from dwctl.transfer.imports.importing import ImportOptions
+    from dwctl.transfer.plans.plan import PlanOptions
 
 _PLAN, _RUN = "Plan and ledger", "Run"
 

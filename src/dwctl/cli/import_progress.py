@@ -12,8 +12,8 @@ from dwctl.cli.output import say
 
 if TYPE_CHECKING:
     from dwctl.render.console_import_progress import ImportBar
-    from dwctl.transfer.execution import Execution
-    from dwctl.transfer.outcomes import ImportResult, ImportTally
+    from dwctl.transfer.imports.execution import Execution
+    from dwctl.transfer.imports.outcomes import ImportResult, ImportTally
 
 _BETWEEN_LINES = 10.0
 _BETWEEN_MOVES = 0.1

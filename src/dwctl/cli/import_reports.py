@@ -10,11 +10,11 @@ from dwctl.cli.report_options import WantedReport, explained, write_reports
 from dwctl.errors import DwctlError, ExitCode
 
 if TYPE_CHECKING:
-    from dwctl.transfer.outcomes import ImportResult
-    from dwctl.transfer.plan import Plan
-    from dwctl.transfer.report_results import Collected
-    from dwctl.transfer.transfer_report import TransferReport
-    from dwctl.transfer.verification import FileVerdict
+    from dwctl.transfer.files.verification import FileVerdict
+    from dwctl.transfer.imports.outcomes import ImportResult
+    from dwctl.transfer.plans.plan import Plan
+    from dwctl.transfer.report.results import Collected
+    from dwctl.transfer.report.transfer_report import TransferReport
 
 
 class ImportReports:
@@ -41,7 +41,7 @@ class ImportReports:
             yield result
 
     def _note(self, result: ImportResult) -> None:
-        from dwctl.transfer.report_results import collected
+        from dwctl.transfer.report.results import collected
 
         self._collected.append(collected(result, dry_run=self._dry_run))
 
@@ -52,9 +52,9 @@ class ImportReports:
         """Write the reports, and return the exit code of the command: `code`, unless only a report went wrong."""
 
         def report() -> TransferReport:
-            from dwctl.transfer.ledger import Ledger
-            from dwctl.transfer.report_gathering import see
-            from dwctl.transfer.report_results import import_report
+            from dwctl.transfer.ledger.ledger import Ledger
+            from dwctl.transfer.report.gathering import see
+            from dwctl.transfer.report.results import import_report
 
             seen = None
             if ledger is not None:
@@ -71,7 +71,7 @@ class ImportReports:
         """The same for a plan that is not carried out."""
 
         def report() -> TransferReport:
-            from dwctl.transfer.report_results import plan_report
+            from dwctl.transfer.report.results import plan_report
 
             return plan_report(plan, now=_now(), explain=explained)
 
@@ -94,7 +94,7 @@ class ImportReports:
 
 def _as_result(judged: FileVerdict, position: int) -> ImportResult:
     from dwctl.bundle.verify import Outcome
-    from dwctl.transfer.outcomes import ImportResult, ImportState
+    from dwctl.transfer.imports.outcomes import ImportResult, ImportState
 
     state = ImportState.WOULD_IMPORT if judged.outcome in {Outcome.OK, Outcome.WARNING} else ImportState.REFUSED
     if judged.problem is not None:

@@ -11,7 +11,7 @@ from dwctl.cli.output import Format, print_json_line, print_json_stream
 from dwctl.cli.server_options import Connection
 
 if TYPE_CHECKING:
-    from dwctl.transfer.outcomes import ImportResult, ImportTally, RunUsed
+    from dwctl.transfer.imports.outcomes import ImportResult, ImportTally, RunUsed
 
 
 def show_results(

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from dwctl.bundle.verify import Verdict
     from dwctl.server.results import ClusterInfo
     from dwctl.server.transport import Server
-    from dwctl.transfer.artisan_import import ArtisanServer
-    from dwctl.transfer.carrier import Carrier
-    from dwctl.transfer.execution import Execution
+    from dwctl.transfer.imports.artisan import ArtisanServer
+    from dwctl.transfer.imports.carrier import Carrier
+    from dwctl.transfer.imports.execution import Execution
+    from dwctl.transfer.imports.outcomes import ImportTally
+    from dwctl.transfer.imports.pace import Pace, Turns
+    from dwctl.transfer.imports.way import Way
     from dwctl.transfer.lanes import Stop
-    from dwctl.transfer.ledger import Ledger
-    from dwctl.transfer.ledger_memory import LedgerMemory
-    from dwctl.transfer.outcomes import ImportTally
-    from dwctl.transfer.pace import Pace, Turns
-    from dwctl.transfer.plan import Plan, PlannedBundle
-    from dwctl.transfer.plan_verdicts import JudgedFile, JudgeOptions
-    from dwctl.transfer.planning import Asked
-    from dwctl.transfer.survey import Survey
-    from dwctl.transfer.way import Way
+    from dwctl.transfer.ledger.ledger import Ledger
+    from dwctl.transfer.ledger.memory import LedgerMemory
+    from dwctl.transfer.plans.plan import Plan, PlannedBundle
+    from dwctl.transfer.plans.planning import Asked
+    from dwctl.transfer.plans.survey import Survey
+    from dwctl.transfer.plans.verdicts import JudgedFile, JudgeOptions
 
 
 @dataclass
@@ -52,8 +52,8 @@ class ImportRun:
 
     def go(self) -> int:
         """Plan, and unless only the plan is wanted, import and tell what became of it."""
+        from dwctl.transfer.imports.pace import Pace, Turns
         from dwctl.transfer.lanes import Stop
-        from dwctl.transfer.pace import Pace, Turns
 
         turns, stop = Turns(), Stop()
         pace = Pace(self.wanted.jobs, rate=self.wanted.rate, sleep=partial(_patiently, stop))
@@ -74,9 +74,9 @@ class ImportRun:
 
     def _memory(self) -> LedgerMemory:
         """What the ledger knows; a cutover without one begins now. Also takes its import id, if none was given."""
-        from dwctl.transfer.ledger import Ledger
-        from dwctl.transfer.ledger_memory import LedgerMemory
-        from dwctl.transfer.ledger_start import check_target, same_target
+        from dwctl.transfer.ledger.ledger import Ledger
+        from dwctl.transfer.ledger.memory import LedgerMemory
+        from dwctl.transfer.ledger.start import check_target, same_target
 
         try:
             view = Ledger.view(self.wanted.ledger)
@@ -97,7 +97,7 @@ class ImportRun:
 
     def _ledger(self, server_version: str | None) -> Ledger:
         """The ledger, to be written to; one of an older schema is brought up to date."""
-        from dwctl.transfer.ledger import Ledger
+        from dwctl.transfer.ledger.ledger import Ledger
 
         settings = self.connection.settings
         return Ledger.open(
@@ -108,10 +108,10 @@ class ImportRun:
 
     def _plan(self, carriers: Mapping[Way, Carrier], survey: Survey, memory: LedgerMemory) -> Plan:
         from dwctl import __version__
-        from dwctl.transfer.plan import Plan
-        from dwctl.transfer.plan_verdicts import JudgeOptions
-        from dwctl.transfer.planning import Sources, plan_bundles
-        from dwctl.transfer.way import Way
+        from dwctl.transfer.imports.way import Way
+        from dwctl.transfer.plans.plan import Plan
+        from dwctl.transfer.plans.planning import Sources, plan_bundles
+        from dwctl.transfer.plans.verdicts import JudgeOptions
 
         wanted, options = self.wanted, self.wanted.options
         judging = JudgeOptions(options.verify, options.repair, limit=options.limit, now_ns=time.time_ns())
@@ -135,7 +135,7 @@ class ImportRun:
     def _judged(self, judging: JudgeOptions, memory: LedgerMemory) -> list[JudgedFile]:
         """Judge the files; those that the ledger knows as done are read only if the person wants that."""
         from dwctl.cli.progress import with_progress
-        from dwctl.transfer.plan_verdicts import judge_unsettled
+        from dwctl.transfer.plans.verdicts import judge_unsettled
 
         files, stdin = self.wanted.files, self.wanted.options.stdin
         # What is to be archived or compared again has to be read again.
@@ -145,8 +145,8 @@ class ImportRun:
 
     def _planned_before(self, survey: Survey) -> Plan:
         """The plan of a file, which must be one for this very target."""
-        from dwctl.transfer.ledger_start import same_target
-        from dwctl.transfer.plan_file import read_plan
+        from dwctl.transfer.ledger.start import same_target
+        from dwctl.transfer.plans.file import read_plan
 
         file = str(self.wanted.from_plan)
         plan = read_plan(file)
@@ -171,7 +171,7 @@ class ImportRun:
 
     def _show_plan(self, plan: Plan) -> int:
         if self.wanted.plan_out is not None:
-            from dwctl.transfer.plan_file import write_plan
+            from dwctl.transfer.plans.file import write_plan
 
             write_plan(plan, self.wanted.plan_out)
         if self.connection.format is Format.TABLE:
@@ -180,7 +180,7 @@ class ImportRun:
             show_plan(plan, sys.stdout)
         else:
             from dwctl.render.json_plan import SCHEMA, plan_summary
-            from dwctl.transfer.plan_file import plan_head, planned_bundle
+            from dwctl.transfer.plans.file import plan_head, planned_bundle
 
             items = (planned_bundle(bundle) for bundle in plan.bundles)
             if self.connection.format is Format.JSONL:
@@ -199,10 +199,10 @@ class ImportRun:
         self, plan: Plan, carriers: Mapping[Way, Carrier], memory: LedgerMemory, pace: Pace, turns: Turns, stop: Stop
     ) -> int:
         from dwctl.cli.import_progress import ImportProgress
-        from dwctl.transfer.execution import Execution, RunOptions
-        from dwctl.transfer.outcomes import ImportTally, RunUsed
-        from dwctl.transfer.passage import Passage
-        from dwctl.transfer.plan import PlanAction
+        from dwctl.transfer.imports.execution import Execution, RunOptions
+        from dwctl.transfer.imports.outcomes import ImportTally, RunUsed
+        from dwctl.transfer.imports.passage import Passage
+        from dwctl.transfer.plans.plan import PlanAction
 
         wanted = self.wanted
         sends = plan.actions[PlanAction.IMPORT] + plan.actions[PlanAction.WAIT]
@@ -250,7 +250,7 @@ class ImportRun:
         """What the ledger knows, if another process wrote to it while the plan was made."""
         if ledger.head().seq == memory.seq + 1:
             return memory
-        from dwctl.transfer.ledger_memory import LedgerMemory
+        from dwctl.transfer.ledger.memory import LedgerMemory
 
         return LedgerMemory(ledger.rows())
 
@@ -303,13 +303,13 @@ class _Asker:
 
     def __call__(self, bundle: PlannedBundle, verdict: Verdict) -> Asked:
         from dwctl.errors import DwctlError
-        from dwctl.transfer.content import content_to_send
-        from dwctl.transfer.outcomes import ImportState
-        from dwctl.transfer.planning import Asked
-        from dwctl.transfer.reports import refused_by
-        from dwctl.transfer.sending import Sender
-        from dwctl.transfer.verification import FileVerdict
-        from dwctl.transfer.way import Way
+        from dwctl.transfer.files.verification import FileVerdict
+        from dwctl.transfer.imports.outcomes import ImportState
+        from dwctl.transfer.imports.reports import refused_by
+        from dwctl.transfer.imports.sending import Sender
+        from dwctl.transfer.imports.way import Way
+        from dwctl.transfer.plans.content import content_to_send
+        from dwctl.transfer.plans.planning import Asked
 
         options = self._wanted.options
         content = content_to_send(
@@ -327,9 +327,9 @@ def target_of_run(connection: Connection, wanted: RunWanted, server: Server) -> 
     """The ways into this target, and its survey. Raises before anything is sent where the server does not fit."""
     from dwctl.server.compatibility import Need, require
     from dwctl.server.endpoints import cluster_info, show_namespace
-    from dwctl.transfer.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
-    from dwctl.transfer.survey import Survey
-    from dwctl.transfer.way import Way
+    from dwctl.transfer.imports.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
+    from dwctl.transfer.imports.way import Way
+    from dwctl.transfer.plans.survey import Survey
 
     info: ClusterInfo = cluster_info(server)
     fit = require(info, Need.IMPORT)
@@ -354,7 +354,7 @@ def target_of_run(connection: Connection, wanted: RunWanted, server: Server) -> 
 def artisan_of(connection: Connection, wanted: RunWanted) -> ArtisanServer | None:
     """How to reach the server's PHP, if that is configured; refused where it is asked for and is not."""
     from dwctl.cli.child_environment import without_secrets
-    from dwctl.transfer.artisan_import import ArtisanServer
+    from dwctl.transfer.imports.artisan import ArtisanServer
 
     php, path = connection.settings.php.value, connection.settings.path.value
     if php and path:

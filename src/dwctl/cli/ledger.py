@@ -31,8 +31,8 @@ from dwctl.cli.output import (
 from dwctl.errors import ExitCode, RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.transfer.ledger_rows import LedgerRow
-    from dwctl.transfer.ledger_view import LedgerStatus, LedgerView
+    from dwctl.transfer.ledger.rows import LedgerRow
+    from dwctl.transfer.ledger.view import LedgerStatus, LedgerView
 
 app = typer.Typer(help="Look at the ledger of a transfer, retry, audit and export it.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def status(
       $ dwctl ledger status --watch --ledger cutover/ledger.db
       $ dwctl ledger status --json | jq .states.failed
     """
-    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger.ledger import Ledger
 
     wanted = chosen_format(output, as_json)
     if watch and wanted is Format.JSON:
@@ -74,7 +74,7 @@ def status(
 
 
 def _watch(view: LedgerView, ledger: str, interval: float, wanted: Format) -> None:
-    from dwctl.transfer.ledger_watch import watch
+    from dwctl.transfer.ledger.watch import watch
 
     seen = watch(view, time.sleep, interval)
     if wanted is Format.TABLE and sys.stdout.isatty():
@@ -145,8 +145,8 @@ def list_(
       $ dwctl ledger list --state failed --state unknown
       $ dwctl ledger list --rule tasks.leased_task_present --output jsonl
     """
-    from dwctl.transfer.ledger import Ledger
-    from dwctl.transfer.ledger_export import row_item
+    from dwctl.transfer.ledger.export import row_item
+    from dwctl.transfer.ledger.ledger import Ledger
 
     wanted = chosen_format(output, as_json)
     with Ledger.view(ledger) as view:
@@ -187,7 +187,7 @@ def show(
       $ dwctl ledger show 01K9ZV3M5R8T2W4Y6B8D0F2H4J
       $ dwctl ledger show order-1001 --json | jq .events
     """
-    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger.ledger import Ledger
 
     wanted = chosen_format(output, as_json)
     with Ledger.view(ledger) as view:
@@ -199,7 +199,7 @@ def show(
         show_row(row, events, sys.stdout)
         return ExitCode.DONE
     from dwctl.render.json_ledger import show_document
-    from dwctl.transfer.ledger_export import row_item
+    from dwctl.transfer.ledger.export import row_item
 
     document = show_document(ledger, row_item(row), events)
     if wanted is Format.JSON:
@@ -247,7 +247,7 @@ def audit(
       $ dwctl ledger audit
       $ dwctl ledger audit --expect-head 5d41...e2 --json
     """
-    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger.ledger import Ledger
 
     wanted = chosen_format(output, as_json)
     with Ledger.view(ledger) as view:
@@ -287,8 +287,8 @@ def export(
       $ dwctl ledger export --format csv -o transfer.csv
       $ dwctl ledger export --format jsonl --state failed | jq -r .error_reason
     """
-    from dwctl.transfer import ledger_export
-    from dwctl.transfer.ledger import Ledger
+    from dwctl.transfer.ledger import export as ledger_export
+    from dwctl.transfer.ledger.ledger import Ledger
 
     with Ledger.view(ledger) as view:
         rows = view.rows(state=chosen_states(state), rule=rule)

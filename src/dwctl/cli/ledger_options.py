@@ -10,7 +10,7 @@ import typer
 from dwctl.errors import NotFound
 
 if TYPE_CHECKING:
-    from dwctl.transfer.ledger_rows import LedgerState
+    from dwctl.transfer.ledger.rows import LedgerState
 
 LedgerOption = Annotated[str, typer.Option("--ledger", metavar="FILE", help="The ledger's file.")]
 DEFAULT_LEDGER = ".dwctl/ledger.db"
@@ -46,7 +46,7 @@ RuleOption = Annotated[
 
 def chosen_states(state: list[State] | None) -> tuple[LedgerState, ...] | None:
     """The states that were named; None where none was."""
-    from dwctl.transfer.ledger_rows import LedgerState
+    from dwctl.transfer.ledger.rows import LedgerState
 
     return tuple(LedgerState(one.value) for one in state) if state else None
 

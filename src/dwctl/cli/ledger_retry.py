@@ -64,8 +64,8 @@ def _retry(
 ) -> tuple[str, ...]:
     from datetime import UTC, datetime
 
-    from dwctl.transfer.ledger import Ledger
-    from dwctl.transfer.ledger_rows import RETRYABLE
+    from dwctl.transfer.ledger.ledger import Ledger
+    from dwctl.transfer.ledger.rows import RETRYABLE
 
     if bool(runs) == bool(state):
         raise RequestNotPossible(

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dwctl.cli.server_options import Connection
-    from dwctl.transfer.rehearsal_plan import Plan
-    from dwctl.transfer.rehearsal_play import PlayResult, Step, StepResult
-    from dwctl.transfer.rehearsal_set import BundleSet
+    from dwctl.transfer.rehearsals.bundles import BundleSet
+    from dwctl.transfer.rehearsals.plan import Plan
+    from dwctl.transfer.rehearsals.play import PlayResult, Step, StepResult
 
 _SERVER_NEEDS = ("starlette", "uvicorn")
 _WORKER_NEEDS = ("durable_workflow",)
@@ -101,8 +101,8 @@ def rehearse(
     from ulid import ULID
 
     from dwctl import example_files
-    from dwctl.transfer.rehearsal_plan import read_plan
-    from dwctl.transfer.rehearsal_set import read_set
+    from dwctl.transfer.rehearsals.bundles import read_set
+    from dwctl.transfer.rehearsals.plan import read_plan
 
     name = f"rehearsal-{ULID()}".lower()
     options = {
@@ -132,8 +132,8 @@ def _play(
     """Play on a stage that is taken down at the end, whatever happens."""
     from dwctl.cli.stage import LocalStage, signals_interrupt
     from dwctl.render.wording import counted
-    from dwctl.transfer.rehearsal_play import Play, perform
-    from dwctl.transfer.rehearsal_steps import STEPS
+    from dwctl.transfer.rehearsals.play import Play, perform
+    from dwctl.transfer.rehearsals.steps import STEPS
 
     where = "on a rehearsal server of its own"
     if connection is not None:

@@ -17,7 +17,7 @@ from dwctl.cli.output import say
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.transfer.report_gathering import Explained
+    from dwctl.transfer.report.gathering import Explained
 
 STREAM = "-"
 """The path that stands for standard error, where the runner of GitHub Actions reads annotations too."""
@@ -76,7 +76,7 @@ def explained(identifier: str) -> Explained | None:
     """The row of `dwctl explain` for an id; None where there is none."""
     from dwctl.errors import DwctlError
     from dwctl.explanations import explanation
-    from dwctl.transfer.report_gathering import Explained
+    from dwctl.transfer.report.gathering import Explained
 
     try:
         row = explanation(identifier)
@@ -154,7 +154,7 @@ def _is_ours(wanted: WantedReport) -> bool:
 
 def _write(wanted: WantedReport, content: bytes) -> None:
     """Replace a file in one step; a pipe or a device is written to as it is."""
-    from dwctl.transfer.files import place_private
+    from dwctl.transfer.files.private import place_private
 
     path = Path(wanted.path)
     try:

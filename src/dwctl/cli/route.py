@@ -17,9 +17,9 @@ from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
     from dwctl.embedded.database import EmbeddedDatabase
-    from dwctl.transfer.ledger_view import LedgerView
-    from dwctl.transfer.routing import Owner, Route, RouteTally
-    from dwctl.transfer.routing_sources import Router
+    from dwctl.transfer.ledger.view import LedgerView
+    from dwctl.transfer.runtimes.routing import Owner, Route, RouteTally
+    from dwctl.transfer.runtimes.routing_sources import Router
 
 
 @server_command
@@ -74,7 +74,7 @@ def route(
       $ dwctl route order-1001 --json | jq -r '.routes[0].owner'
       $ dwctl route --all --export-map routes.json --force
     """
-    from dwctl.transfer.routing import RouteTally
+    from dwctl.transfer.runtimes.routing import RouteTally
 
     with ExitStack() as stack:
         view = ledger_view(stack, ledger)
@@ -97,12 +97,12 @@ _FEW = 50
 
 def _wanted(ids: list[str] | None, ids_file: str | None, all_: bool, view: LedgerView | None) -> list[str]:
     """The ids that were asked for, each once. Raises RequestNotPossible where there is none."""
-    from dwctl.transfer.routing_sources import instances_of
+    from dwctl.transfer.runtimes.routing_sources import instances_of
 
     found = [*(ids or ())]
     if ids_file is not None:
-        from dwctl.transfer.selection import ids_in
-        from dwctl.transfer.sources import MAX_BUNDLE_SIZE, read_bundle
+        from dwctl.transfer.exports.selection import ids_in
+        from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, read_bundle
 
         content = read_bundle(ids_file, MAX_BUNDLE_SIZE, sys.stdin.buffer)
         found += [target.run_id or target.instance_id or "" for target in ids_in(content, ids_file)]
@@ -127,10 +127,10 @@ def _router(
     stopped: bool, many: bool,
 ) -> Router:  # fmt: skip
     """Whoever is configured. Raises RequestNotPossible where nobody is, LocalStateError for another target's ledger."""
-    from dwctl.transfer.embedded_positions import ByDatabase
-    from dwctl.transfer.ledger_start import check_target, same_target
-    from dwctl.transfer.routing import Asked
-    from dwctl.transfer.routing_sources import Router, ServerRuns
+    from dwctl.transfer.ledger.start import check_target, same_target
+    from dwctl.transfer.runtimes.positions import ByDatabase
+    from dwctl.transfer.runtimes.routing import Asked
+    from dwctl.transfer.runtimes.routing_sources import Router, ServerRuns
 
     settings = connection.settings
     has_server = settings.server.given
@@ -198,7 +198,7 @@ def _head(connection: Connection) -> dict[str, str | None]:
 def _write_map(connection: Connection, router: Router, routes: Iterator[Route], where: str, *, replace: bool) -> None:
     """The map, of the instances of everything that was asked for."""
     from dwctl.render.json_route import route_map
-    from dwctl.transfer.files import write_private
+    from dwctl.transfer.files.private import write_private
 
     owners: dict[str, Owner] = {}
     of_runs: dict[str, None] = {}

@@ -160,7 +160,7 @@ def _arguments(text: str | None, file: str | None) -> list[Any]:
         _refuse("--input and --input-file cannot both be given", "--input", "Leave one of the two out.")
     where = "--input" if file is None else file
     if file is not None:
-        from dwctl.transfer.sources import read_bundle
+        from dwctl.transfer.files.sources import read_bundle
 
         try:
             text = read_bundle(file, stdin=sys.stdin.buffer).decode("utf-8")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dwctl.cli.server_options import Connection
     from dwctl.server.transport import Server
-    from dwctl.transfer.rehearsal_plan import WorkerPlan
+    from dwctl.transfer.rehearsals.plan import WorkerPlan
 
 SDK_PROTOCOL = "1.20"
 """The worker protocol that today's official SDK asks for."""

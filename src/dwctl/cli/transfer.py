@@ -20,8 +20,8 @@ from dwctl.cli.output import (
 from dwctl.cli.report_options import ReportOption, explained, wanted_reports, write_reports
 
 if TYPE_CHECKING:
-    from dwctl.transfer.report_travel import Opened
-    from dwctl.transfer.transfer_report import ReportedBundle, TransferReport, Travel
+    from dwctl.transfer.report.transfer_report import ReportedBundle, TransferReport, Travel
+    from dwctl.transfer.report.travel import Opened
 
 app = typer.Typer(help="Tell what became of a transfer.", no_args_is_help=True)
 
@@ -72,9 +72,9 @@ def report(
 def _gathered(ledger: str, *, open_bundles: bool) -> TransferReport:
     from datetime import UTC, datetime
 
-    from dwctl.transfer.ledger import Ledger
-    from dwctl.transfer.report_gathering import see, transfer_report
-    from dwctl.transfer.report_travel import travel_untold
+    from dwctl.transfer.ledger.ledger import Ledger
+    from dwctl.transfer.report.gathering import see, transfer_report
+    from dwctl.transfer.report.travel import travel_untold
 
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with Ledger.view(ledger) as view:
@@ -84,7 +84,7 @@ def _gathered(ledger: str, *, open_bundles: bool) -> TransferReport:
 
 def _travel(bundles: Sequence[ReportedBundle]) -> Travel:
     from dwctl.cli.progress import with_progress
-    from dwctl.transfer.report_travel import travel_of
+    from dwctl.transfer.report.travel import travel_of
 
     def progress(opened: Iterable[Opened], total: int) -> Iterable[Opened]:
         return with_progress(opened, total, "opening bundles")

@@ -123,8 +123,8 @@ def _needs(
     from dwctl.checklist.coverage import Unread, needs_of
     from dwctl.cli.progress import with_progress
     from dwctl.render.wording import counted
-    from dwctl.transfer.bundle_demands import read_demands
-    from dwctl.transfer.sources import find_bundles
+    from dwctl.transfer.files.demands import read_demands
+    from dwctl.transfer.files.sources import find_bundles
 
     if not paths and not families:
         raise RequestNotPossible(

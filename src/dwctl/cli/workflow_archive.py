@@ -16,7 +16,7 @@ from dwctl.cli.server_options import Connection, server_command
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.transfer.archiving import ArchiveResult, ArchiveTally, Candidate
+    from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveTally, Candidate
 
 
 @server_command
@@ -52,7 +52,7 @@ def archive(
       $ dwctl workflow archive order-123 --reason "moved to the warehouse"
       $ dwctl workflow archive --from-manifest archive/ --reason cutover --json
     """
-    from dwctl.transfer.archiving import LONGEST_REASON, ArchiveTally, archive_runs
+    from dwctl.transfer.exports.archiving import LONGEST_REASON, ArchiveTally, archive_runs
     from dwctl.transfer.lanes import Stop
 
     if not reason.strip() or len(reason) > LONGEST_REASON:
@@ -79,10 +79,10 @@ def archive(
 
 def _candidates(ids: list[str], from_manifest: str | None) -> tuple[int, Iterator[Candidate]]:
     """How many runs are to be archived, and the runs."""
-    from dwctl.transfer.archiving import by_id, from_store
-    from dwctl.transfer.manifest import Manifest
-    from dwctl.transfer.selection import selected, target_of
-    from dwctl.transfer.store import open_store
+    from dwctl.transfer.exports.archiving import by_id, from_store
+    from dwctl.transfer.exports.selection import selected, target_of
+    from dwctl.transfer.storage.manifest import Manifest
+    from dwctl.transfer.storage.store import open_store
 
     if from_manifest is None:
         targets = selected(target_of(text, "ID") for text in ids).targets

@@ -11,7 +11,7 @@ from rich.text import Text
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
-from dwctl.transfer.archive_check import ArchiveReport, FileState
+from dwctl.transfer.storage.archive_check import ArchiveReport, FileState
 
 MOST_SHOWN = 100
 """Files that are listed; of more there is a count, and JSON has them all."""

@@ -11,7 +11,7 @@ from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_alike import Alike
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.archiving import ArchiveResult, ArchiveState, ArchiveTally
+from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveState, ArchiveTally
 
 MOST_ROWS = 40
 """Runs up to which each has a row; of more only those are shown that are not archived."""

@@ -12,7 +12,7 @@ from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.drift import NEXT_STEPS, Drift, DriftReport, DriftState
+from dwctl.transfer.runtimes.drift import NEXT_STEPS, Drift, DriftReport, DriftState
 
 _STYLES: Final = {
     DriftState.MOVED_SINCE_IMPORT: "bold red",

@@ -13,8 +13,8 @@ from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_alike import Alike
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
-from dwctl.transfer.export_outcomes import KEPT, ExportResult, ExportState, Standing
-from dwctl.transfer.export_report import ExportReport
+from dwctl.transfer.exports.outcomes import KEPT, ExportResult, ExportState, Standing
+from dwctl.transfer.exports.report import ExportReport
 
 MOST_ROWS = 40
 """Runs up to which each has a row; of more only those are shown that are not good."""

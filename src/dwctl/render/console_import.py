@@ -14,8 +14,8 @@ from dwctl.render.console_import_summary import common_lines, reason_lines, summ
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally, RunUsed
-from dwctl.transfer.proof import ProofState
+from dwctl.transfer.imports.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally, RunUsed
+from dwctl.transfer.imports.proof import ProofState
 
 MOST_ROWS = 60
 """Bundles shown one by one; of more, only those that did not end well."""

@@ -9,7 +9,7 @@ from rich.text import Text
 from dwctl.bundle.rules import RULES
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, message
-from dwctl.transfer.outcomes import ImportState, ImportTally, RunUsed
+from dwctl.transfer.imports.outcomes import ImportState, ImportTally, RunUsed
 
 _MOST_REASONS = 12
 

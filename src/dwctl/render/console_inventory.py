@@ -14,7 +14,7 @@ from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import INDENT, Cell, columns, heading, line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
-from dwctl.transfer.inventory import ExportState, InventoryTally, Standing
+from dwctl.transfer.runtimes.inventory import ExportState, InventoryTally, Standing
 
 _TOGETHER = 200
 """Runs whose cells stand one below the other; more would have to be kept in memory."""

@@ -16,10 +16,10 @@ from dwctl.render.console_lines import Cell, columns, fields, heading, write_lin
 from dwctl.render.console_server import or_dash, table, title
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
-from dwctl.transfer.ledger_audit import AuditReport
-from dwctl.transfer.ledger_log import LedgerEvent
-from dwctl.transfer.ledger_rows import LedgerRow, LedgerState
-from dwctl.transfer.ledger_view import LedgerStatus
+from dwctl.transfer.ledger.audit import AuditReport
+from dwctl.transfer.ledger.log import LedgerEvent
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.ledger.view import LedgerStatus
 
 _STYLES: Final = {
     LedgerState.IMPORTED: "green",

@@ -11,7 +11,7 @@ from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.parked import Parked, ParkedReport, ParkedState
+from dwctl.transfer.runtimes.parked import Parked, ParkedReport, ParkedState
 
 _STYLES: Final = {
     ParkedState.MOVED: "bold red",

@@ -15,7 +15,7 @@ from dwctl.bundle.rules import RULES
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, size
-from dwctl.transfer.plan import Plan, PlanAction, PlannedBundle, Skip
+from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
 
 MOST_ROWS = 60
 """Bundles shown one by one; a larger plan shows what is not simply imported."""

@@ -15,8 +15,8 @@ from dwctl.render.console_lines import heading
 from dwctl.render.console_server import table
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.rehearsal_play import PlayResult, Step, StepResult, StepState
-from dwctl.transfer.rehearsal_steps import PHASES
+from dwctl.transfer.rehearsals.play import PlayResult, Step, StepResult, StepState
+from dwctl.transfer.rehearsals.steps import PHASES
 
 _STYLES = {StepState.OK: "green", StepState.FAILED: "bold red", StepState.SKIPPED: "yellow"}
 _BODY = " " * 11

@@ -10,7 +10,7 @@ from rich.text import Text
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns, line
 from dwctl.render.wording import counted
-from dwctl.transfer.routing import Owner, Route, RouteTally
+from dwctl.transfer.runtimes.routing import Owner, Route, RouteTally
 
 _STYLES: Final = {
     Owner.EMBEDDED: "cyan",

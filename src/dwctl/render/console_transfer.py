@@ -11,8 +11,8 @@ from dwctl.render import transfer_wording as wording
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.standing import STANDINGS, Kind
-from dwctl.transfer.transfer_report import Answer, TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind
+from dwctl.transfer.report.transfer_report import Answer, TransferReport
 
 _STYLES: Final = {Kind.GOOD: "green", Kind.TROUBLE: "red", Kind.OPEN: "yellow", Kind.LEFT_OUT: "dim"}
 _MOST: Final = 12

@@ -16,7 +16,7 @@ from dwctl.bundle.verify import Outcome
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted, message, size
-from dwctl.transfer.verification import FileVerdict, Tally
+from dwctl.transfer.files.verification import FileVerdict, Tally
 
 MOST_ROWS = 60
 """Bundles shown in the table; beyond, those that are ok are only counted."""

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from dwctl.embedded.inventory_runs import OldWorkflow, Summary
 from dwctl.render.json_inventory import group_items, old_item, run_item
 from dwctl.render.text import one_line
-from dwctl.transfer.inventory import Standing
+from dwctl.transfer.runtimes.inventory import Standing
 
 COLUMNS = (
     *("engine", "instance_id", "run_id", "run_number", "is_current_run", "workflow_type", "workflow_class", "status"),

@@ -13,8 +13,8 @@ from dwctl.render import transfer_wording as wording
 from dwctl.render.markdown import clipped
 from dwctl.render.progress_picture import Progress, progress_of
 from dwctl.render.text import one_line
-from dwctl.transfer.standing import STANDINGS, Kind, Standing
-from dwctl.transfer.transfer_report import ReasonGroup, ReportedBundle, Session, TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
+from dwctl.transfer.report.transfer_report import ReasonGroup, ReportedBundle, Session, TransferReport
 
 if TYPE_CHECKING:
     from jinja2 import Template

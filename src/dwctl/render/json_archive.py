@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.transfer.archive_check import ArchiveReport, FileResult
+from dwctl.transfer.storage.archive_check import ArchiveReport, FileResult
 
 SCHEMA = "dwctl.archive-check"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.transfer.archiving import ArchiveResult, ArchiveState, ArchiveTally
+from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveState, ArchiveTally
 
 SCHEMA = "dwctl.workflow-archive"
 

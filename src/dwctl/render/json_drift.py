@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dwctl.transfer.drift import Drift, DriftReport, DriftState
+from dwctl.transfer.runtimes.drift import Drift, DriftReport, DriftState
 
 SCHEMA = "dwctl.embedded-drift"
 

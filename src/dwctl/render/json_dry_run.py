@@ -9,7 +9,7 @@ from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.verify import Outcome, Verdict
 from dwctl.render.json_verdicts import finding_item, verdict_item
 from dwctl.render.wording import message
-from dwctl.transfer.verification import FileVerdict
+from dwctl.transfer.files.verification import FileVerdict
 
 SCHEMA = "dwctl.history-import"
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from dwctl.errors import DwctlError
-from dwctl.transfer.export_outcomes import ExportResult, ExportState
-from dwctl.transfer.export_report import ExportReport
+from dwctl.transfer.exports.outcomes import ExportResult, ExportState
+from dwctl.transfer.exports.report import ExportReport
 
 SCHEMA = "dwctl.export"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from dwctl.errors import DwctlError
 from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item
-from dwctl.transfer.outcomes import ImportResult, ImportState, ImportTally, Resealed, RunUsed
-from dwctl.transfer.proof import Proof
+from dwctl.transfer.imports.outcomes import ImportResult, ImportState, ImportTally, Resealed, RunUsed
+from dwctl.transfer.imports.proof import Proof
 
 _NOT_READ = frozenset({ImportState.NOT_TRIED, ImportState.SKIPPED})
 

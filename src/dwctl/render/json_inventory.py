@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dwctl.embedded.inventory_runs import OldWorkflow, Summary
-from dwctl.transfer.inventory import InventoryTally, Standing
+from dwctl.transfer.runtimes.inventory import InventoryTally, Standing
 
 SCHEMA = "dwctl.embedded-inventory"
 """The document of `embedded inventory --json`, with or without `--summary`."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from dwctl.transfer.ledger_audit import AuditReport
-from dwctl.transfer.ledger_log import LedgerEvent
-from dwctl.transfer.ledger_view import LedgerStatus
+from dwctl.transfer.ledger.audit import AuditReport
+from dwctl.transfer.ledger.log import LedgerEvent
+from dwctl.transfer.ledger.view import LedgerStatus
 
 
 def status_document(path: str, status: LedgerStatus, age: float | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dwctl.embedded.open_work import Queue
-from dwctl.transfer.parked import Parked, ParkedReport, ParkedState
+from dwctl.transfer.runtimes.parked import Parked, ParkedReport, ParkedState
 
 SCHEMA = "dwctl.embedded-parked"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.transfer.plan import Plan
+from dwctl.transfer.plans.plan import Plan
 
 SCHEMA = "dwctl.plan"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.transfer.rehearsal_play import PlayResult, StepResult
+from dwctl.transfer.rehearsals.play import PlayResult, StepResult
 
 
 def play_document(result: PlayResult, next_step: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dwctl.transfer.routing import MAP_SCHEMA, Owner, Route, RouteTally, RunRoute
+from dwctl.transfer.runtimes.routing import MAP_SCHEMA, Owner, Route, RouteTally, RunRoute
 
 SCHEMA = "dwctl.route"
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from dwctl.render import transfer_wording as wording
-from dwctl.transfer.standing import STANDINGS
-from dwctl.transfer.transfer_report import LedgerSeen, Past, ReportedBundle, Session, TransferReport, Travel
+from dwctl.transfer.report.standing import STANDINGS
+from dwctl.transfer.report.transfer_report import LedgerSeen, Past, ReportedBundle, Session, TransferReport, Travel
 
 SCHEMA: Final = "dwctl.transfer-report"
 

@@ -9,7 +9,7 @@ from dwctl.bundle.restoration import Restoration
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import Verdict
 from dwctl.render.wording import message
-from dwctl.transfer.verification import FileVerdict, Tally
+from dwctl.transfer.files.verification import FileVerdict, Tally
 
 SCHEMA = "dwctl.bundle-verify"
 

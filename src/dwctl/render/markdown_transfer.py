@@ -11,8 +11,8 @@ from dwctl.render import transfer_wording as wording
 from dwctl.render.markdown import clipped, code, folded, table
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
-from dwctl.transfer.standing import STANDINGS, Kind
-from dwctl.transfer.transfer_report import LedgerSeen, ReportedBundle, Session, TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind
+from dwctl.transfer.report.transfer_report import LedgerSeen, ReportedBundle, Session, TransferReport
 
 LARGEST: Final = 60_000
 """Characters of a report; a comment on a pull request may have 65,536."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
-from dwctl.transfer.transfer_report import Past
+from dwctl.transfer.report.transfer_report import Past
 
 WIDTH: Final = 1000
 HEIGHT: Final = 240

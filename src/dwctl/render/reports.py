@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from dwctl.transfer.transfer_report import TransferReport
+from dwctl.transfer.report.transfer_report import TransferReport
 
 
 class ReportFormat(NamedTuple):

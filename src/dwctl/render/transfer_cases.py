@@ -8,8 +8,8 @@ from typing import Final
 from dwctl.render import transfer_wording as wording
 from dwctl.render.cases import Case, Cases, CaseState
 from dwctl.render.wording import counted
-from dwctl.transfer.standing import STANDINGS, Kind, Standing
-from dwctl.transfer.transfer_report import Answer, ReportedBundle, TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
+from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, TransferReport
 
 _ANSWERED: Final = frozenset({
     Standing.REFUSED, Standing.DIFFERS, Standing.IN_BOTH, Standing.MOVED_ON, Standing.BLOCKED,

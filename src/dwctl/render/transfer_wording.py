@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from dwctl.render.wording import counted
-from dwctl.transfer.standing import STANDINGS, Kind, Standing
-from dwctl.transfer.transfer_report import Answer, ReportedBundle, Scope, TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
+from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope, TransferReport
 
 _TITLES: Final = {
     Scope.TRANSFER: "Cutover report",

@@ -15,7 +15,7 @@ from dwctl.bundle.restoration import Cause
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
 from dwctl.render.json_dry_run import dry_run_item
-from dwctl.transfer.verification import FileVerdict
+from dwctl.transfer.files.verification import FileVerdict
 from json_texts import documents
 from sample_bundles import (
     EXAMPLES,

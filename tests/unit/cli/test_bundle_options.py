@@ -8,7 +8,7 @@ import pytest
 
 from dwctl.cli.bundle_options import size_limit, verify_options
 from dwctl.errors import RequestNotPossible
-from dwctl.transfer.sources import MAX_BUNDLE_SIZE
+from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,7 +9,7 @@ import pytest
 
 from dwctl.cli import export_progress
 from dwctl.cli.export_progress import ExportProgress
-from dwctl.transfer.export_outcomes import ExportTally
+from dwctl.transfer.exports.outcomes import ExportTally
 
 
 @dataclass

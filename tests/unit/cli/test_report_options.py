@@ -13,7 +13,7 @@ from dwctl.cli import report_options
 from dwctl.cli.report_options import WantedReport, explained, wanted_reports, write_reports
 from dwctl.errors import RequestNotPossible
 from dwctl.render.reports import FORMATS
-from dwctl.transfer.standing import Standing
+from dwctl.transfer.report.standing import Standing
 from told_transfers import bundle, report_of
 
 REPORT = report_of([bundle(1, Standing.ARRIVED)])
@@ -101,7 +101,7 @@ def test_what_fails_while_writing_is_a_sentence_and_leaves_the_old_report(
     def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dwctl.transfer.files.os.fsync", full)
+    monkeypatch.setattr("dwctl.transfer.files.private.os.fsync", full)
     with pytest.raises(RequestNotPossible, match="No space left on device"):
         write_reports([WantedReport("html", str(path))], lambda name: "new")
     assert path.read_text() == "old"

@@ -14,7 +14,7 @@ from dwctl.embedded.check_rows import CHECK_ROWS
 from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.errors import RequestNotPossible
 from dwctl.secret import Secret
-from dwctl.transfer.embedded_check import Sources, run_checks
+from dwctl.transfer.runtimes.check import Sources, run_checks
 from rows_of_bundles import change, empty_database, insert
 
 SINCE = "2026-11-23T00:00:00.000000Z"

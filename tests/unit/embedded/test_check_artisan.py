@@ -15,7 +15,7 @@ from dwctl.embedded.check_artisan import Said, asker, doctor_by_artisan, upgrade
 from dwctl.embedded.check_queries import Asked
 from dwctl.embedded.check_results import Answer, CheckResult, Strategy
 from dwctl.errors import DwctlError
-from dwctl.transfer.embedded_check import Sources, run_checks
+from dwctl.transfer.runtimes.check import Sources, run_checks
 
 Words = tuple[str, ...]
 

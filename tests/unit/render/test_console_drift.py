@@ -14,9 +14,9 @@ from dwctl.render import console_drift, console_parked
 from dwctl.render.console_drift import drift_line, show_drift
 from dwctl.render.console_parked import parked_line, show_parked
 from dwctl.render.console_route import show_route, show_route_verdict
-from dwctl.transfer.drift import Carried, Drift, DriftReport, DriftState, Expected
-from dwctl.transfer.parked import Parked, ParkedReport, ParkedState
-from dwctl.transfer.routing import Asked, Owner, RouteTally, RunFacts, route_id
+from dwctl.transfer.runtimes.drift import Carried, Drift, DriftReport, DriftState, Expected
+from dwctl.transfer.runtimes.parked import Parked, ParkedReport, ParkedState
+from dwctl.transfer.runtimes.routing import Asked, Owner, RouteTally, RunFacts, route_id
 
 AT = "2026-11-23T04:00:00.000000Z"
 EVIL = "order-\x1b[2J\n[bold]1[/bold]"

@@ -10,10 +10,10 @@ from dwctl.bundle.verify import Outcome
 from dwctl.errors import ServerFailed
 from dwctl.render.console_alike import MOST_KINDS, MOST_NAMES
 from dwctl.render.console_export import MOST_ROWS, ExportTable
-from dwctl.transfer.export_outcomes import ExportResult, ExportState, ExportTally, Purpose, Standing
-from dwctl.transfer.export_report import ExportReport
-from dwctl.transfer.manifest import ManifestEntry
-from dwctl.transfer.selection import Target
+from dwctl.transfer.exports.outcomes import ExportResult, ExportState, ExportTally, Purpose, Standing
+from dwctl.transfer.exports.report import ExportReport
+from dwctl.transfer.exports.selection import Target
+from dwctl.transfer.storage.manifest import ManifestEntry
 
 
 def report(count: int) -> ExportReport:

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from dwctl.render.console_ledger import show_audit, show_rows, show_status, status_line
-from dwctl.transfer.ledger_audit import AuditFinding, AuditReport
-from dwctl.transfer.ledger_lock import Holder
-from dwctl.transfer.ledger_log import Head
-from dwctl.transfer.ledger_rows import LedgerState, LedgerTarget
-from dwctl.transfer.ledger_view import LedgerFacts, LedgerStatus
+from dwctl.transfer.ledger.audit import AuditFinding, AuditReport
+from dwctl.transfer.ledger.lock import Holder
+from dwctl.transfer.ledger.log import Head
+from dwctl.transfer.ledger.rows import LedgerState, LedgerTarget
+from dwctl.transfer.ledger.view import LedgerFacts, LedgerStatus
 from ledgers import row
 
 STATUS = LedgerStatus(

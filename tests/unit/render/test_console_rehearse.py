@@ -8,7 +8,7 @@ import pytest
 
 from dwctl.errors import AnswerIsNo, Interrupted
 from dwctl.render.console_rehearse import Narration, show_play, show_step
-from dwctl.transfer.rehearsal_play import PlayResult, Step, StepResult, StepState
+from dwctl.transfer.rehearsals.play import PlayResult, Step, StepResult, StepState
 
 LONG = "polls queue default for " + ", ".join(f"orders.type-{number}" for number in range(12))
 

@@ -14,7 +14,7 @@ from dwctl.bundle.verify import verify_bundle
 from dwctl.errors import UnreadableInput
 from dwctl.render import console_verdicts
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, MOST_ROWS, VerdictTable, summary_line
-from dwctl.transfer.verification import FileVerdict, Tally
+from dwctl.transfer.files.verification import FileVerdict, Tally
 from sample_bundles import LEASED, LOST_FRACTION, WAITING, sealed, small_bundle, with_top_level_key
 
 OK = verify_bundle(WAITING.read_bytes())

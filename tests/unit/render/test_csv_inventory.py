@@ -10,7 +10,7 @@ import pytest
 from dwctl.bundle.findings import Severity
 from dwctl.embedded.inventory_runs import Foreseen, Group, Held, InventoryRun, OldWorkflow, RunColumns, RunWork, Summary
 from dwctl.render.csv_inventory import COLUMNS, GROUP_COLUMNS, write_groups, write_inventory
-from dwctl.transfer.inventory import Exported, ExportState, Imported, Standing
+from dwctl.transfer.runtimes.inventory import Exported, ExportState, Imported, Standing
 
 
 def standing(**values: object) -> Standing:

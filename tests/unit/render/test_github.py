@@ -10,7 +10,7 @@ from dwctl.render.cases import Case, Cases, CaseState
 from dwctl.render.github import SHOWN, annotated
 from dwctl.render.text import one_line
 from dwctl.render.transfer_cases import cases_of
-from dwctl.transfer.standing import Standing
+from dwctl.transfer.report.standing import Standing
 from told_transfers import HOSTILE, bundle, hostile, report_of
 
 LINE = re.compile(r"::(?P<level>error|warning|notice)(?: (?P<properties>[^:]*))?::(?P<message>.*)")

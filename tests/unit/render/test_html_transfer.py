@@ -14,9 +14,9 @@ import pytest
 from dwctl.render.html_transfer import html
 from dwctl.render.json_transfer import bundle_item, report_head
 from dwctl.render.text import one_line
-from dwctl.transfer.ledger_lock import Holder
-from dwctl.transfer.standing import STANDINGS, Standing
-from dwctl.transfer.transfer_report import ReportedBundle, Scope, TransferReport
+from dwctl.transfer.ledger.lock import Holder
+from dwctl.transfer.report.standing import STANDINGS, Standing
+from dwctl.transfer.report.transfer_report import ReportedBundle, Scope, TransferReport
 from ledgers import edit
 from told_transfers import HOSTILE, bundle, everything, hostile, report_of, reported
 

@@ -12,7 +12,7 @@ from dwctl.bundle.verify import Verdict, verify_bundle
 from dwctl.errors import UnreadableInput
 from dwctl.render.json_dry_run import dry_run_item, import_report
 from dwctl.render.json_verdicts import verdict_item
-from dwctl.transfer.verification import FileVerdict
+from dwctl.transfer.files.verification import FileVerdict
 from sample_bundles import LEASED, WAITING, sealed, small_bundle
 
 

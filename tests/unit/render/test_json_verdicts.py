@@ -12,7 +12,7 @@ from dwctl.bundle.rules import found
 from dwctl.bundle.verify import VerifyOptions, verify_bundle
 from dwctl.errors import UnreadableInput
 from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item, verdict_summary
-from dwctl.transfer.verification import FileVerdict, Tally
+from dwctl.transfer.files.verification import FileVerdict, Tally
 from sample_bundles import LEASED, LOST_FRACTION, SIGNED, SIGNING_KEY, WAITING, sealed, small_bundle, with_top_level_key
 
 KEYS = [

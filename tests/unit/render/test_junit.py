@@ -12,8 +12,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from dwctl.render.junit import junit
 from dwctl.render.text import one_line
 from dwctl.render.transfer_cases import cases_of
-from dwctl.transfer.standing import STANDINGS, Kind, Standing
-from dwctl.transfer.transfer_report import TransferReport
+from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
+from dwctl.transfer.report.transfer_report import TransferReport
 from ledgers import edit, opened, rows, run_id
 from told_transfers import HOSTILE, bundle, everything, hostile, report_of, reported
 

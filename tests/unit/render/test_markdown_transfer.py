@@ -14,8 +14,8 @@ from dwctl import __version__
 from dwctl.render.markdown import code
 from dwctl.render.markdown_transfer import LARGEST, markdown
 from dwctl.render.text import one_line
-from dwctl.transfer.standing import Standing
-from dwctl.transfer.transfer_report import Scope
+from dwctl.transfer.report.standing import Standing
+from dwctl.transfer.report.transfer_report import Scope
 from told_transfers import HOSTILE, bundle, everything, hostile, report_of, reported
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "transfer-report"

@@ -1,0 +1,1 @@
+"""Importing: a plan carried out, bundle by bundle, each sent, settled, compared and proven."""

@@ -1,0 +1,309 @@
+"""A bundle's own way through a run: sent, settled, compared, archived, each step in the ledger before the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from dwctl.bundle import vocabulary
+from dwctl.bundle.canonical import decode
+from dwctl.bundle.findings import Severity
+from dwctl.bundle.left_behind import left_behind
+from dwctl.bundle.verify import RunFacts
+from dwctl.bundle.view import BundleView
+from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, LocalStateError, UnreadableInput
+from dwctl.transfer.files.verification import FileVerdict
+from dwctl.transfer.imports.carrier import Carrier
+from dwctl.transfer.imports.importing import ImportOptions
+from dwctl.transfer.imports.outcomes import ImportResult, ImportState, Repaired, Resealed
+from dwctl.transfer.imports.pace import Pace, Turns
+from dwctl.transfer.imports.proof import Proof, ProofState
+from dwctl.transfer.imports.reports import refused_by
+from dwctl.transfer.imports.sending import Sender, Sent
+from dwctl.transfer.imports.way import Way
+from dwctl.transfer.lanes import Stop
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.memory import LedgerMemory, changes_of
+from dwctl.transfer.ledger.rows import LedgerState
+from dwctl.transfer.plans.content import content_to_send, keep_resealed
+from dwctl.transfer.plans.plan import PlannedBundle
+
+ROUNDS_WHILE_BUSY: Final = 6
+ROUNDS: Final = 3
+"""How often a bundle is taken up in one run: more often while the server is only busy."""
+
+COMPARISONS: Final = 3
+"""How often a run is compared at once, where the server fails at it."""
+
+UNREACHED: Final = frozenset({ExitCode.NETWORK, ExitCode.TIMEOUT, ExitCode.SERVER})
+"""Exit codes of what is no answer."""
+
+MAY_BE_THERE: Final = frozenset({LedgerState.SENDING, LedgerState.UNKNOWN})
+"""States in which an earlier process may have sent a bundle."""
+
+BUSY: Final = frozenset({"database_busy"})
+"""Reasons that only say: later."""
+
+_WORTH_ANOTHER_ROUND: Final = frozenset({ExitCode.NETWORK, ExitCode.SERVER})
+_LASTING: Final = frozenset(
+    {"rewritten_in_transit", "unexpected_answer", "unreadable_answer", "import_not_carried_out", "artisan_missing",
+     "artisan_without_report", "php_not_reached"}
+)  # fmt: skip
+"""Failures that another try in the same run would meet again."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A bundle under way, what is known of it so far, and its bytes while they are needed (`size` of them)."""
+
+    bundle: PlannedBundle
+    result: ImportResult
+    round: int = 1
+    content: bytes = b""
+    size: int = 0
+    again: bool = False
+
+    @property
+    def run_id(self) -> str:
+        """The run; empty where the bundle has none, and then it is never sent."""
+        return str(self.bundle.run.run_id if self.bundle.run is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What the lanes do with a bundle. `carriers` has one for each way of the plan's bundles.
+
+    `resealed` is the folder in which bundles are kept that go without a link; `archive_reason` is given where closed
+    runs are to be archived; `deep` compares every payload, also of runs that were compared before.
+    """
+
+    carriers: Mapping[Way, Carrier]
+    ledger: Ledger
+    memory: LedgerMemory
+    options: ImportOptions
+    pace: Pace
+    turns: Turns
+    now: Callable[[], datetime]
+    archive_reason: str | None = None
+    deep: bool = False
+    resealed: str | None = None
+    stop: Stop = field(default_factory=Stop)
+    clock: Callable[[], float] = time.monotonic
+
+    def wants_again(self, bundle: PlannedBundle) -> bool:
+        """Whether a run that is imported and compared has still to be archived, or compared more deeply."""
+        if bundle.run is None or not self.memory.compared(str(bundle.run.run_id)):
+            return False
+        return self.deep or self._to_be_archived(bundle.run)
+
+    # --- sending ---
+
+    def send(self, item: Item) -> Item:
+        """Read, mark, send, settle. Comes back with its bytes if there is something to compare.
+
+        Raises LocalStateError where the ledger failed after the request had left.
+        """
+        if self.stop.over():
+            return replace(item, again=True)
+        bundle, before = item.bundle, self.memory.state(item.run_id)
+        in_doubt = before in MAY_BE_THERE
+        try:
+            content = content_to_send(
+                bundle, signing_key=self.options.verify.signing_key, limit=self.options.limit,
+                stdin=self.options.stdin,
+            )  # fmt: skip
+        except DwctlError as error:
+            return self._without_content(item, before, error)
+        if before in _THERE:
+            return _to_compare(item, replace(item.result, state=_THERE[before]), content)
+        try:
+            item = self._marked(item, content)
+        except LocalStateError as error:
+            return replace(item, result=replace(item.result, error=error))
+        sender = Sender(self._carrier(bundle), self.options, item.result.judged, content)
+        begun = self.clock()
+        try:
+            with self.pace.turn() as turn, self.turns.taking(turn):
+                if self.stop.over():
+                    return self._not_sent(item, in_doubt=in_doubt)
+                begun = self.clock()
+                sent = sender.deliver(was_sent_before=in_doubt or item.round > 1)
+                if sent.error is not None and sent.error.reason in BUSY:
+                    turn.busy()
+        except DwctlError as error:
+            sent = Sent(ImportState.FAILED, error)
+        return self._took(item, sent, content, self.clock() - begun, in_doubt=in_doubt)
+
+    def _took(self, item: Item, sent: Sent, content: bytes, seconds: float, *, in_doubt: bool) -> Item:
+        """Settle what came of sending it, or say that it is to be tried again."""
+        result = replace(
+            item.result, state=sent.state, error=sent.error, report=sent.report,
+            asked_and_absent=sent.asked_and_absent, seconds=seconds,
+        )  # fmt: skip
+        if result.done:
+            self._note(item, result)
+            return _to_compare(item, result, content)
+        if sent.state is ImportState.FAILED and sent.error is not None:
+            if _is_worth_another_round(item, sent.error):
+                self._not_sent(item, in_doubt=in_doubt, error=sent.error)
+                return replace(item, result=result, again=True)
+            if in_doubt and not sent.asked_and_absent:
+                # This attempt came to nothing; the one before it, of another process, may have come to something.
+                result = replace(result, state=ImportState.UNKNOWN)
+        return self._end(item, result)
+
+    def _without_content(self, item: Item, before: LedgerState | None, error: DwctlError) -> Item:
+        """The file is gone, or another one now. What was sent before stays what it is."""
+        if before in _THERE:
+            return replace(item, result=replace(item.result, state=_THERE[before], error=error))
+        if before in MAY_BE_THERE:
+            return replace(item, result=replace(item.result, state=ImportState.UNKNOWN, error=error))
+        state = ImportState.REFUSED if isinstance(error, AnswerIsNo) else ImportState.FAILED
+        return self._end(item, replace(item.result, state=state, error=error))
+
+    def _marked(self, item: Item, content: bytes) -> Item:
+        """`sending` is on the disk before the first byte leaves, and a resealed bundle is kept before that."""
+        facts: dict[str, Any] = {}
+        if item.bundle.resolution is not None and self.resealed is not None:
+            kept = keep_resealed(self.resealed, item.bundle, content)
+            changes: dict[str, Any] = dict(changes_of(item.bundle) or {})
+            changes["resealed"] = {**changes["resealed"], "file": kept}
+            facts["repair"] = changes
+            if item.result.resealed is not None:
+                resealed = replace(item.result.resealed, file=kept)
+                item = replace(item, result=replace(item.result, resealed=resealed))
+        self.ledger.sending(item.run_id, **facts)
+        return item
+
+    def _not_sent(self, item: Item, *, in_doubt: bool, error: DwctlError | None = None) -> Item:
+        """Nothing of this attempt is on the server; one that was in doubt before it still is, and stays `sending`."""
+        if not in_doubt:
+            told: dict[str, Any] = {} if error is None else {"error_reason": error.reason, "error_text": error.message}
+            self.ledger.settle(item.run_id, LedgerState.PLANNED, **told)
+        return replace(item, again=True)
+
+    def _end(self, item: Item, result: ImportResult) -> Item:
+        self._note(item, result)
+        return replace(item, result=result)
+
+    def _note(self, item: Item, result: ImportResult) -> None:
+        facts: dict[str, Any] = {"way": result.way}
+        if result.error is not None:
+            facts |= {"error_reason": result.error.reason, "error_text": result.error.message}
+        if result.state is ImportState.REFUSED:
+            facts["rules"] = refusing_rules(result)
+        self.ledger.settle(item.run_id, _SETTLED[result.state], **facts)
+
+    # --- comparing ---
+
+    def compare(self, item: Item) -> Item:
+        """Compare the server's run with the bundle, note it, and archive what is closed if that is wanted."""
+        run = item.bundle.run
+        assert run is not None  # noqa: S101 - only bundles with a run are sent
+        bundle = BundleView(decode(item.content).value)
+        carrier = self._carrier(item.bundle)
+        with self.pace.watch() as turn, self.turns.taking(turn):
+            proof = self._proof(carrier, bundle, run, self._import_id(item))
+            result = replace(item.result, proof=proof, left_behind=left_behind(bundle.value))
+            if proof.state is not ProofState.UNKNOWN:
+                self.ledger.note_compared(item.run_id, self.now(), differences_of(proof))
+            if proof.state is ProofState.PROVEN and self._to_be_archived(run):
+                result = self._archive(carrier, run, result)
+        return replace(item, result=result, content=b"")
+
+    def _proof(self, carrier: Carrier, bundle: BundleView, run: RunFacts, import_id: str | None) -> Proof:
+        """The comparison; questions change nothing, so a server that failed at one is asked again."""
+        for _ in range(COMPARISONS):
+            proof = carrier.prove(bundle, run, namespace=self.options.namespace, import_id=import_id, deep=self.deep)
+            failed = proof.error is not None and proof.error.exit_code is ExitCode.SERVER
+            if not failed or proof.state is not ProofState.UNKNOWN or self.stop.over():
+                break
+        return proof
+
+    def _import_id(self, item: Item) -> str | None:
+        """The id that the server's run must show, if it shows one: only a run of ours has ours."""
+        if item.result.state is not ImportState.IMPORTED:
+            return None
+        return self.memory.import_id(item.run_id) or self.options.import_id
+
+    def _to_be_archived(self, run: RunFacts) -> bool:
+        wanted = self.archive_reason is not None and run.status in vocabulary.TERMINAL_STATUSES
+        return wanted and not self.memory.archived(str(run.run_id))
+
+    def _archive(self, carrier: Carrier, run: RunFacts, result: ImportResult) -> ImportResult:
+        try:
+            carrier.archive(run, str(self.archive_reason))
+        except DwctlError as error:
+            return replace(result, error=error)
+        self.ledger.note_archived(str(run.run_id), self.now())
+        return replace(result, archived=True)
+
+    def _carrier(self, bundle: PlannedBundle) -> Carrier:
+        """The carrier of the bundle's way; one that was planned as done has none, and is only asked about."""
+        if bundle.way is not None:
+            return self.carriers[bundle.way]
+        return next(iter(self.carriers.values()))
+
+
+def _to_compare(item: Item, result: ImportResult, content: bytes) -> Item:
+    return replace(item, result=result, content=content, size=len(content))
+
+
+def _is_worth_another_round(item: Item, error: DwctlError) -> bool:
+    """Whether another try, later in the same run, may end better."""
+    if error.reason in BUSY:
+        return item.round < ROUNDS_WHILE_BUSY
+    lasting = error.exit_code not in _WORTH_ANOTHER_ROUND or error.reason in _LASTING
+    return item.round < ROUNDS and not lasting
+
+
+def first_result(bundle: PlannedBundle) -> ImportResult:
+    """What is known of a bundle before anything is done with it."""
+    repaired = resealed = None
+    if bundle.repair is not None:
+        repaired = Repaired(bundle.repair.restoration, bundle.file_sha256, bundle.repair.sent_sha256)
+    if bundle.resolution is not None:
+        resealed = Resealed(bundle.resolution)
+    judged = FileVerdict(bundle.file, bundle.verdict, foreseen=bundle.foreseen)
+    if bundle.verdict is None and bundle.problem is not None:
+        judged = replace(
+            judged,
+            problem=UnreadableInput(
+                bundle.problem, where=bundle.file, next_step="Check the file.", reason="unreadable"
+            ),
+        )
+    way = None if bundle.way is None else bundle.way.value
+    return ImportResult(
+        judged, ImportState.NOT_TRIED, way=way, repaired=repaired, resealed=resealed, position=bundle.position,
+        skipped_because=None if bundle.skip is None else bundle.skip.value, run=bundle.run,
+    )  # fmt: skip
+
+
+def differences_of(proof: Proof) -> tuple[str, ...]:
+    """What a comparison found to differ, a line each; nothing where the server's run is as its bundle says."""
+    differing = [one for one in proof.comparisons if one.holds is False]
+    found = [f"{one.name}: the bundle says {one.expected}, the server {one.found}" for one in differing]
+    return (*found, *(["history: gone, pruned by retention"] if proof.pruned else ()))
+
+
+def refusing_rules(result: ImportResult) -> tuple[str, ...]:
+    """The rules that refused it: the server's, or where it was not asked those of the plan."""
+    of_the_server = () if result.report is None else refused_by(result.report)
+    planned = (finding.rule for finding in result.judged.findings if finding.severity is Severity.ERROR)
+    return of_the_server or tuple(dict.fromkeys(planned))
+
+
+_THERE: Final[Mapping[LedgerState | None, ImportState]] = {
+    LedgerState.IMPORTED: ImportState.IMPORTED,
+    LedgerState.ALREADY_IMPORTED: ImportState.ALREADY_IMPORTED,
+}
+_SETTLED: Final = {
+    ImportState.IMPORTED: LedgerState.IMPORTED,
+    ImportState.ALREADY_IMPORTED: LedgerState.ALREADY_IMPORTED,
+    ImportState.REFUSED: LedgerState.REFUSED,
+    ImportState.FAILED: LedgerState.FAILED,
+    ImportState.UNKNOWN: LedgerState.UNKNOWN,
+}

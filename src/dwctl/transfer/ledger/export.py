@@ -1,0 +1,104 @@
+"""A ledger as lines for other programs: CSV with a heading, or a JSON line a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from dwctl.errors import RequestNotPossible
+from dwctl.transfer.ledger.rows import LedgerRow
+
+
+class ExportFormat(StrEnum):
+    """How rows are written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+FIELDS: Final = tuple(field.name for field in fields(LedgerRow))
+"""The facts of a row in the order in which they are shown: the columns of the CSV."""
+
+
+def row_item(row: LedgerRow) -> dict[str, Any]:
+    """A row as JSON (schemas/ledger-list.schema.json, `run`)."""
+    item = {name: getattr(row, name) for name in FIELDS}
+    item["state"] = row.state.value
+    for name in ("rules", "removed_links", "differences"):
+        item[name] = list(item[name])
+    return item
+
+
+def lines(rows: Iterable[LedgerRow], how: ExportFormat) -> Iterator[str]:
+    """The lines of an export, each with its end. In CSV, structured facts are JSON texts."""
+    if how is ExportFormat.JSONL:
+        for row in rows:
+            yield json.dumps(row_item(row), ensure_ascii=True, separators=(",", ":")) + "\n"
+        return
+    yield _csv_line(FIELDS)
+    for row in rows:
+        yield _csv_line([_cell(value) for value in row_item(row).values()])
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    text = str(value)
+    # Names that are no UTF-8 cannot be written as they are, and a spreadsheet would run a formula.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text[:1] in _FORMULA else text
+
+
+_FORMULA: Final = frozenset("=+-@\t\r")
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerow(cells)
+    return stream.getvalue()
+
+
+def write_export(name: str, content: Iterable[str], *, replace: bool) -> int:
+    """Write lines to a file (0600), whole or not at all; returns how many there were.
+
+    Raises `RequestNotPossible` if the file is there and `replace` is not set, or if it cannot be written.
+    """
+    target = Path(name)
+    if not replace and target.exists():
+        raise _exists(name)
+    count = 0
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".dwctl-unfinished-", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                for line in content:
+                    file.write(line)
+                    count += 1
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise RequestNotPossible(
+            f"the file cannot be written: {error.strerror or error}", where=name,
+            next_step="Check the folder, its permissions and the space left.", reason="unwritable",
+        ) from None  # fmt: skip
+    return count
+
+
+def _exists(name: str) -> RequestNotPossible:
+    return RequestNotPossible(
+        "the file is there already", where=name, next_step="Choose another name, or add --force.",
+        reason="file_exists",
+    )  # fmt: skip

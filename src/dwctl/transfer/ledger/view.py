@@ -1,0 +1,236 @@
+"""Reading a ledger: from another shell while the import runs, or years later."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from dwctl.transfer.ledger.changes import facts_of
+from dwctl.transfer.ledger.lock import Holder, holder_of
+from dwctl.transfer.ledger.log import Head, LedgerEvent
+from dwctl.transfer.ledger.rows import COLUMNS, THERE, LedgerRow, LedgerState, LedgerTarget
+from dwctl.transfer.ledger.schema import bound, reading, translated, unbound
+
+if TYPE_CHECKING:
+    from dwctl.transfer.ledger.audit import AuditReport
+
+_PAGE: Final = 500
+_RECENT: Final = 500
+_ROW: Final = (*COLUMNS, "session", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """How many of the runs that are on the server were compared, differ, and were archived; how many drifted."""
+
+    compared: int = 0
+    differs: int = 0
+    archived: int = 0
+    moved_since_import: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """A ledger at one moment. `rate` is settled bundles a second over the last settled ones (None: cannot be said)."""
+
+    target: LedgerTarget
+    counts: Mapping[LedgerState, int]
+    facts: LedgerFacts
+    head: Head
+    last_event_at: str | None
+    rate: float | None
+    writer: Holder | None
+
+    @property
+    def total(self) -> int:
+        """How many bundles the ledger knows."""
+        return sum(self.counts.values())
+
+    @property
+    def there(self) -> int:
+        """Bundles whose runs are on the server."""
+        return sum(self.counts[state] for state in THERE)
+
+    @property
+    def open(self) -> int:
+        """Bundles that still have to be sent, or asked after."""
+        return sum(self.counts[state] for state in (LedgerState.PLANNED, LedgerState.SENDING, LedgerState.UNKNOWN))
+
+
+class LedgerView:
+    """A ledger to read; close it, or use it in a `with` block. Safe for several threads.
+
+    `connection` and `lock` are for the modules of the ledger.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self.connection = connection
+        self.lock = threading.RLock()
+        self._sessions: dict[int, Mapping[str, Any]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def audit(self, expect_head: str | None = None) -> AuditReport:
+        """Hold the log against its hashes and the rows against the log; see `ledger_audit.audit`."""
+        from dwctl.transfer.ledger.audit import audit
+
+        return audit(self, expect_head)
+
+    @property
+    def target(self) -> LedgerTarget:
+        """The server, namespace and import id that the ledger is bound to."""
+        names = "server, namespace, import_id, ledger_id, created_at"
+        ((*found,),) = self._all(f"SELECT {names} FROM ledger")  # noqa: S608 - our own names
+        return LedgerTarget(*[str(unbound(value)) for value in found])
+
+    def head(self) -> Head:
+        """The end of the log. A copy of its hash kept elsewhere pins everything before it."""
+        ((seq, digest),) = self._all("SELECT head_seq, head_hash FROM ledger")
+        return Head(seq, digest)
+
+    def counts(self) -> dict[LedgerState, int]:
+        """How many runs are in each state, every state named."""
+        found = {LedgerState(state): count for state, count in self._all("SELECT state, count(*) FROM runs GROUP BY 1")}
+        return {state: found.get(state, 0) for state in LedgerState}
+
+    def rows(
+        self,
+        *,
+        state: LedgerState | Collection[LedgerState] | None = None,
+        rule: str | None = None,
+        instance_id: str | None = None,
+    ) -> Iterator[LedgerRow]:
+        """The rows in the order in which they were planned.
+
+        `rule` is the id of a finding, or an error's reason. Read page by page: what changes meanwhile may show
+        either way, and the writer is never held up.
+        """
+        conditions, parameters = _conditions(state, rule, instance_id)
+        last = 0
+        while True:
+            page = self._all(
+                f"SELECT id, {', '.join(_ROW)} FROM runs WHERE {' AND '.join(['id > ?', *conditions])} "  # noqa: S608
+                "ORDER BY id LIMIT ?",
+                (last, *parameters, _PAGE),
+            )
+            for _, *values in page:
+                yield self._row(values)
+            if len(page) < _PAGE:
+                return
+            last = page[-1][0]
+
+    def row(self, run_id: str) -> LedgerRow | None:
+        """The row of a run; None where the ledger does not know it."""
+        statement = f"SELECT {', '.join(_ROW)} FROM runs WHERE run_id = ?"  # noqa: S608 - our own names
+        found = self._all(statement, (bound(run_id),))
+        return self._row(list(found[0])) if found else None
+
+    def events(self, run_id: str | None = None) -> Iterator[LedgerEvent]:
+        """The events of a run in order, or those of the whole log."""
+        condition, parameters = ("run_id = ? AND ", [bound(run_id)]) if run_id is not None else ("", [])
+        last = 0
+        while True:
+            page = self._all(
+                f"SELECT {EVENT_COLUMNS} FROM events WHERE {condition}seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
+                (*parameters, last, _PAGE),
+            )
+            for values in page:
+                yield event_of(values)
+            if len(page) < _PAGE:
+                return
+            last = page[-1][0]
+
+    def status(self) -> LedgerStatus:
+        """Counts, facts, head and rate of one moment, and who is writing."""
+        with self.lock, translated(self.path), reading(self.connection):
+            ((*facts,),) = self._all(
+                "SELECT count(compared_at), count(differs_at), count(archived_at), "
+                "coalesce(sum(drift = 'moved_since_import'), 0) FROM runs"
+            )
+            last = self._all("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+            return LedgerStatus(
+                self.target, self.counts(), LedgerFacts(*facts), self.head(), last[0][0] if last else None,
+                self._rate(), holder_of(self.path),
+            )  # fmt: skip
+
+    def writer(self) -> Holder | None:
+        """Who writes to the ledger now."""
+        return holder_of(self.path)
+
+    def _rate(self) -> float | None:
+        recent = self._all(
+            "SELECT at FROM (SELECT seq, at, kind FROM events ORDER BY seq DESC LIMIT ?) WHERE kind = 'settled'",
+            (_RECENT,),
+        )
+        if len(recent) < 2:
+            return None
+        try:
+            newest, oldest = (datetime.fromisoformat(recent[at][0]) for at in (0, -1))
+        except ValueError:
+            return None
+        seconds = (newest - oldest).total_seconds()
+        return (len(recent) - 1) / seconds if seconds > 0 else None
+
+    def _row(self, values: list[Any]) -> LedgerRow:
+        *facts, session, at = values
+        told = self._session(session)
+        return LedgerRow(
+            **facts_of(facts),
+            when=at, who=told.get("who"), dwctl_version=told.get("dwctl_version"),
+            server_version=told.get("server_version"),
+        )  # fmt: skip
+
+    def _session(self, session: int) -> Mapping[str, Any]:
+        if session not in self._sessions:
+            found = self._all("SELECT body FROM events WHERE seq = ?", (session,))
+            self._sessions[session] = json.loads(found[0][0]) if found else {}
+        return self._sessions[session]
+
+    def _all(self, statement: str, parameters: Collection[Any] = ()) -> list[Any]:
+        with self.lock, translated(self.path):
+            return self.connection.execute(statement, tuple(parameters)).fetchall()
+
+
+EVENT_COLUMNS: Final = "seq, session, at, kind, run_id, body, previous, hash"
+
+
+def event_of(values: Any) -> LedgerEvent:
+    """An event out of its columns."""
+    seq, session, at, kind, run_id, body, previous, digest = values
+    return LedgerEvent(seq, session, at, kind, unbound(run_id), body, previous, digest)
+
+
+def _conditions(
+    state: LedgerState | Collection[LedgerState] | None, rule: str | None, instance_id: str | None
+) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    if state is not None:
+        states = [state] if isinstance(state, LedgerState) else list(state)
+        conditions.append(f"state IN ({', '.join('?' * len(states))})")
+        parameters += [one.value for one in states]
+    if rule is not None:
+        conditions.append("(error_reason = ? OR instr(rules, ?) > 0)")
+        parameters += [bound(rule), json.dumps(rule)]
+    if instance_id is not None:
+        conditions.append("instance_id = ?")
+        parameters.append(bound(instance_id))
+    return conditions, parameters

@@ -1,0 +1,131 @@
+"""What to type after a transfer: commands for what is in trouble or open, and for what keeps the proof."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from dwctl.transfer.files.sources import STDIN
+from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
+from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope, Step, TransferReport
+
+_AGAIN: Final = (
+    Standing.PLANNED, Standing.SENDING, Standing.UNKNOWN, Standing.NOT_COMPARED, Standing.FAILED, Standing.BLOCKED,
+)  # fmt: skip
+_LINKS: Final = frozenset({"target.link_taken", "set.link_shared"})
+"""Refusals of a bundle whose link row its partner has written, or is to write."""
+
+
+def steps_of(report: TransferReport) -> tuple[Step, ...]:
+    """The next steps, the most urgent first; never none."""
+    return tuple(_steps(report))
+
+
+def _steps(report: TransferReport) -> Iterator[Step]:
+    ledger = [] if report.ledger is None else ["--ledger", report.ledger.path]
+    if report.answer is Answer.DAMAGED:
+        yield Step(
+            "Find out who changed the ledger, and compare it with a head that was kept elsewhere, before anything is "
+            "imported by it.", _typed("dwctl", "ledger", "audit", *ledger, "--expect-head", "HEAD"),
+        )  # fmt: skip
+        return
+    if report.of_a_moment:
+        yield Step("An import is running: wait for its end.", _typed("dwctl", "ledger", "status", "--watch", *ledger))
+    yield from _on_the_server(report, ledger)
+    yield from _not_there(report, ledger)
+    yield from _again(report, ledger)
+    if report.archiving_is_open:
+        yield Step(
+            "Archive the closed runs that are not archived yet, before retention takes their history.",
+            _import(report, report.not_archived, ledger, "--archive-terminal"),
+        )  # fmt: skip
+    if report.drift_unknown and report.ledger is not None:
+        yield Step(
+            "Ask the embedded application whether it moved any of them since their export.",
+            _typed("dwctl", "embedded", "drift", *ledger, "--note"),
+        )  # fmt: skip
+    if report.answer is Answer.COMPLETE and report.ledger is not None:
+        yield Step(
+            "Keep this head where the ledger is not; it pins everything that was written down.",
+            _typed("dwctl", "ledger", "audit", *ledger, "--expect-head", report.ledger.head.hash),
+        )  # fmt: skip
+    if report.answer is Answer.COMPLETE and report.scope in {Scope.DRY_RUN, Scope.PLAN}:
+        yield Step("Import them.", _import(report, report.bundles, ledger))
+
+
+def _on_the_server(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
+    for bundle in _first(report.of(Standing.IN_BOTH)):
+        yield Step(str(STANDINGS[Standing.IN_BOTH].fix), _typed("dwctl", "ledger", "show", bundle.row.run_id, *ledger))
+    if report.counts[Standing.DIFFERS]:
+        yield Step(
+            str(STANDINGS[Standing.DIFFERS].fix), _typed("dwctl", "ledger", "list", "--differs", *ledger)
+        )  # fmt: skip
+
+
+def _not_there(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
+    refused = list(report.of(Standing.REFUSED))
+    links = [bundle for bundle in refused if _LINKS.intersection(bundle.reasons[:1])]
+    if links:
+        yield Step(
+            "Import the later members of chains and pairs without the link that their partners have written.",
+            _import(report, [*links, *report.bundles], ledger, "--resolve-links", "WHY"),
+        )  # fmt: skip
+    for reason in [group.reason for group in report.reasons if group.standing is Standing.REFUSED][:_RULES]:
+        if reason is not None and reason not in _LINKS:
+            yield Step(f"Mend what {reason} refuses.", _typed("dwctl", "explain", reason))
+    if report.counts[Standing.MOVED_ON]:
+        yield Step(
+            str(STANDINGS[Standing.MOVED_ON].fix),
+            _typed("dwctl", "ledger", "list", "--state", "moved", *ledger) if ledger else None,
+        )  # fmt: skip
+    for bundle in _first(report.of(Standing.UNREADABLE)):
+        yield Step(
+            str(bundle.next_step or STANDINGS[Standing.UNREADABLE].fix),
+            _typed("dwctl", "bundle", "verify", str(bundle.row.file)),
+        )  # fmt: skip
+
+
+def _again(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
+    again = list(report.of(*_AGAIN))
+    if again:
+        count = f"{len(again):,} bundle{'' if len(again) == 1 else 's'}"
+        yield Step(
+            f"Run the import again for {count}: it asks before it sends, and nothing is imported twice.",
+            _import(report, again, ledger),
+        )  # fmt: skip
+    elif report.kinds[Kind.LEFT_OUT] and report.answer is not Answer.NOT_COMPLETE:
+        yield Step("Import those that were left out when their turn comes.",
+                   _import(report, list(report.of(Standing.LEFT_OUT)), ledger))  # fmt: skip
+
+
+_RULES: Final = 5
+"""Rules that get a step of their own; all are in the report."""
+
+
+def _first(bundles: Iterable[ReportedBundle]) -> list[ReportedBundle]:
+    return [bundle for bundle, _ in zip(bundles, range(3), strict=False)]
+
+
+def _import(report: TransferReport, bundles: Iterable[ReportedBundle], ledger: list[str], *more: str) -> str:
+    """The import of these bundles: their one file, or the folder that holds them all."""
+    files = [str(bundle.row.file) for bundle in bundles if bundle.row.file not in {None, STDIN}]
+    words = ["dwctl", "history-import", _place(files)]
+    words += [] if report.server is None else ["--server", report.server]
+    words += [] if report.namespace is None else ["--namespace", report.namespace]
+    return _typed(*words, *ledger, *more)
+
+
+def _place(files: list[str]) -> str:
+    if len(set(files)) == 1:
+        return files[0]
+    try:
+        return os.path.commonpath([os.path.dirname(file) for file in files]) or "."  # noqa: PTH120 - bears any name
+    except ValueError:  # none, or absolute and relative ones
+        return "PATHS"
+
+
+def _typed(*words: str) -> str:
+    """A command as it is typed into a shell. What cannot be typed as it stands becomes a word to fill in."""
+    return " ".join(shlex.quote(word) if word.isprintable() else "…" for word in words)
