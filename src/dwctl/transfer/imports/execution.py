@@ -63,7 +63,7 @@ class Execution:
     _waiting: dict[str, PlannedBundle] = field(default_factory=dict)
     _missing: dict[str, set[str]] = field(default_factory=dict)
     _needed_by: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _under_way: dict[str, Item] = field(default_factory=dict)
+    _under_way: dict[str, ImportResult] = field(default_factory=dict)
     _done: SimpleQueue[Done[Item]] = field(default_factory=SimpleQueue)
     _counts: Counter[str] = field(default_factory=Counter)
     _held: int = 0
@@ -196,7 +196,7 @@ class Execution:
             if self._ready and not self.stop.over():
                 one = self._ready.popleft()
                 item = one if isinstance(one, Item) else Item(one, first_result(one))
-                self._under_way[item.run_id] = item
+                self._under_way[item.run_id] = item.result
                 sending.put(item)
 
     def _took(self, done: Done[Item], comparing: Lanes[Item]) -> Iterator[ImportResult]:
@@ -208,7 +208,7 @@ class Execution:
         if done.error is not None:
             yield from self._broken(item, done.error)
         elif item.content:
-            self._under_way[item.run_id] = replace(item, content=b"")
+            self._under_way[item.run_id] = item.result
             self._held += item.size
             comparing.put(item)
         elif item.again:
@@ -225,7 +225,7 @@ class Execution:
             raise error
         del self._under_way[item.run_id]
         self._halt(_LEDGER_FAILED)
-        yield replace(item.result, state=_as_far_as_known(item), error=error)
+        yield replace(item.result, state=_as_far_as_known(item.result), error=error)
 
     def _ask_drift(self) -> Iterator[ImportResult]:
         """Before each batch: what moved in the embedded application since its export is not sent."""
@@ -311,9 +311,9 @@ class Execution:
         """What was not begun, and what was not waited for. The next run goes on with both, by the ledger."""
         interrupted = Interrupted("interrupted", next_step=_GO_ON) if self.stop.asked else None
         left = 0
-        for item in self._under_way.values():
+        for result in self._under_way.values():
             left += 1
-            yield replace(item.result, state=_as_far_as_known(item), error=interrupted)
+            yield replace(result, state=_as_far_as_known(result), error=interrupted)
         for one in (*self._ready, *self._waiting.values()):
             left += 1
             result = first_result(_bundle_of(one))
@@ -332,9 +332,9 @@ def _bundle_of(one: Item | PlannedBundle) -> PlannedBundle:
     return one.bundle if isinstance(one, Item) else one
 
 
-def _as_far_as_known(item: Item) -> ImportState:
+def _as_far_as_known(result: ImportResult) -> ImportState:
     """On the server, if it said so; else it may be there."""
-    return item.result.state if item.result.done else ImportState.UNKNOWN
+    return result.state if result.done else ImportState.UNKNOWN
 
 
 def _refused(result: ImportResult) -> ImportResult:

@@ -112,7 +112,8 @@ class Pace:
         finally:
             with self._changed:
                 self._under_way -= 1
-                self._changed.notify_all()
+                # No more than may go on: each that is woken for nothing takes the processor from one that is not.
+                self._changed.notify(max(0, self.allowed - self._under_way))
 
     @contextmanager
     def watch(self) -> Iterator[Turn]:
@@ -144,7 +145,6 @@ class Pace:
             else:
                 # A part of one for each: after a round of all that are allowed, one more.
                 self._allowed = min(float(self._most), self._allowed + 1 / self._allowed)
-            self._changed.notify_all()
 
     def _cut(self, turn: Turn, cause: Trouble, keep: float) -> None:
         if turn.cut_number != sum(self._cuts.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
 
@@ -49,9 +49,13 @@ class Proof:
     pruned: bool = False
     error: DwctlError | None = None
 
-    @property
-    def state(self) -> ProofState:
-        """A difference outweighs all else; what could not be compared is unknown, never good."""
+    state: ProofState = field(init=False)
+    """What follows: a difference outweighs all else; what could not be compared is unknown, never good."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", self._state())
+
+    def _state(self) -> ProofState:
         if any(comparison.holds is False for comparison in self.comparisons):
             return ProofState.DIFFERS
         if self.pruned:
