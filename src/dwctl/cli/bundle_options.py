@@ -36,11 +36,11 @@ StrictOption = Annotated[
 MaxSizeOption = Annotated[
     str | None,
     typer.Option(
-        "--max-bundle-size", help="Refuse larger files before decoding: 64M, 1G. [default: 64M]", metavar="SIZE"
+        "--max-bundle-size", help="Refuse larger files before decoding: 64M, 1G.", show_default="64M", metavar="SIZE"
     ),
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Processes to verify with. [default: as many as pay]")
+    int | None, typer.Option("--jobs", "-j", min=1, help="Processes to verify with.", show_default="as many as pay")
 ]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -45,8 +45,8 @@ def check(
         typer.Option(
             "--ledger",
             metavar="FILE",
-            help="What this ledger imported is in both runtimes by design. "
-            "[default: .dwctl/ledger.db, where it is there]",
+            help="What this ledger imported is in both runtimes by design.",
+            show_default=".dwctl/ledger.db, where it is there",
         ),
     ] = None,
     only: Annotated[

@@ -71,7 +71,10 @@ def history_import(
     import_id: Annotated[
         str | None,
         typer.Option(
-            "--import-id", help="The id that marks the imported runs. [default: the ledger's, or new]", metavar="ID"
+            "--import-id",
+            help="The id that marks the imported runs.",
+            show_default="the ledger's, or new",
+            metavar="ID",
         ),
     ] = None,
     via: Annotated[

@@ -37,7 +37,7 @@ def route(
     ledger: Annotated[
         str | None,
         typer.Option("--ledger", metavar="FILE",
-                     help="What was imported. [default: .dwctl/ledger.db, where it is there]"),
+                     help="What was imported.", show_default=".dwctl/ledger.db, where it is there"),
     ] = None,
     embedded_stopped: Annotated[
         bool,

@@ -29,7 +29,7 @@ def list_(
         str | None, typer.Option("--query", metavar="TEXT", help="Part of the workflow id or the business key.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-l", min=1, metavar="N", help="Stop after so many. [default: all]")
+        int | None, typer.Option("--limit", "-l", min=1, metavar="N", help="Stop after so many.", show_default="all")
     ] = None,
 ) -> int:
     """List the runs of the namespace, all pages of them.
@@ -72,7 +72,7 @@ def show(
     connection: Connection,
     workflow_id: Annotated[str, typer.Argument(metavar="WORKFLOW_ID", help="The workflow's id.")],
     run_id: Annotated[
-        str | None, typer.Option("--run-id", "-r", metavar="RUN_ID", help="One of its runs. [default: the newest]")
+        str | None, typer.Option("--run-id", "-r", metavar="RUN_ID", help="One of its runs.", show_default="the newest")
     ] = None,
 ) -> int:
     """Show a workflow: its newest run, or the one named, and all its runs.
