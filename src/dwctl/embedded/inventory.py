@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.findings import Severity
+from dwctl.embedded.collector import collector_paused
 from dwctl.embedded.eligibility_foreseen import LinkForesight, foresee, is_current, is_ordinary
 from dwctl.embedded.filters import RunFilter
 from dwctl.embedded.inventory_rows import LinkedRun, PageReader, PageWork, page_size, run_pages
@@ -46,13 +47,13 @@ def inventory(
     now = _moment(snapshot.as_of)
     every = not wanted.looks_at_foresight
     for runs in run_pages(snapshot, wanted, size=page or page_size(snapshot)):
-        work = reader.read(runs)
-        for run in runs:
-            found = _judged(run, work, links, now)
-            if every or wanted.wants(found):
-                yield found
+        with collector_paused():
+            work = reader.read(runs)
+            found = [_judged(run, work, links, now) for run in runs]
         # Not kept while the next page is read: memory holds one page.
         del runs, work
+        yield from found if every else filter(wanted.wants, found)
+        del found
 
 
 def require_runs(snapshot: Snapshot) -> None:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dwctl.bundle import vocabulary
+from dwctl.embedded.collector import collector_paused
 from dwctl.embedded.database_url import POSTGRESQL
 from dwctl.embedded.filters import RunFilter, conditions
 from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, TIME_COLUMNS, Held, RunColumns
@@ -99,14 +100,19 @@ def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Ite
     """The runs that rows let through, in the order of their ids, a page at a time."""
     statement, key = _run_select(snapshot, wanted)
     found = snapshot.pages(statement, key, size=size)
-    while rows := list(islice(found, size)):
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for place in _TIMES:
-            columns[place] = snapshot.clock.instants(columns[place])
-        del rows
-        page = list(map(RunColumns._make, zip(*columns, strict=True)))
-        del columns
+    while True:
+        with collector_paused():
+            rows = list(islice(found, size))
+            if not rows:
+                return
+            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            for place in _TIMES:
+                columns[place] = snapshot.clock.instants(columns[place])
+            del rows
+            page = list(map(RunColumns._make, zip(*columns, strict=True)))
+            del columns
         yield page
+        del page
 
 
 def _run_select(snapshot: Snapshot, wanted: RunFilter) -> tuple[Select[Any], Column[Any]]:

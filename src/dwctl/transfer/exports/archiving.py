@@ -6,7 +6,6 @@ already is seen by its export, and so is whether a request whose answer was lost
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import msgspec
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.verify import VerifyOptions
-from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, NotFound, RequestNotPossible, ServerFailed
+from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, LocalStateError, NotFound, RequestNotPossible, ServerFailed
 from dwctl.server.failures import ServerFailure
 from dwctl.server.results import RunRow
 from dwctl.server.transport import Server
@@ -25,15 +24,12 @@ from dwctl.server.workflows import archive, export_history, list_runs
 from dwctl.transfer.exports.judges import judge
 from dwctl.transfer.exports.outcomes import Purpose, Standing, judged_standing
 from dwctl.transfer.exports.selection import Target
-from dwctl.transfer.files.compression import expand
+from dwctl.transfer.storage.kept_bundle import content_of
 from dwctl.transfer.storage.manifest import ManifestEntry
 from dwctl.transfer.storage.store import Store
 
 LONGEST_REASON = 1000
 """Characters of a reason that the server takes."""
-
-LARGEST = 512 << 20
-"""Bytes of a kept export that is verified again."""
 
 
 class ArchiveState(StrEnum):
@@ -118,10 +114,11 @@ def from_store(store: Store, entries: Iterable[ManifestEntry]) -> Iterator[Candi
 
 
 def _verify(store: Store, entry: ManifestEntry) -> None:
-    stored = store.read(entry.file, LARGEST)
-    if hashlib.sha256(stored).hexdigest() != entry.sha256:
-        raise _unverified(entry, "its file is not the one that the manifest names: the sha256 has changed")
-    judged = judge(expand(stored, entry.file, LARGEST), VerifyOptions())
+    try:
+        content = content_of(store, entry)
+    except LocalStateError as changed:
+        raise _unverified(entry, changed.message) from changed
+    judged = judge(content, VerifyOptions())
     said = judged.verdict.bundle
     if (said.workflow_instance_id, said.workflow_run_id) != (entry.instance_id, entry.run_id):
         raise _unverified(entry, "its file holds another run")

@@ -10,14 +10,12 @@ import msgspec
 
 from dwctl.bundle.verify import RunFacts, Verdict
 from dwctl.errors import LocalStateError, RequestNotPossible
-from dwctl.transfer.files.compression import Compression, compress, expand
+from dwctl.transfer.files.compression import Compression, compress
 from dwctl.transfer.files.private import write_private
 from dwctl.transfer.files.sources import STDIN
 from dwctl.transfer.storage.bundle_folder import BundleFolder
+from dwctl.transfer.storage.kept_bundle import content_of
 from dwctl.transfer.storage.manifest import ManifestEntry
-
-LARGEST = 512 << 20
-"""Bytes of one kept export that is read again."""
 
 
 class Keeper(Protocol):
@@ -66,15 +64,7 @@ class FolderKeeper:
 
     def content(self, entry: ManifestEntry) -> bytes:
         """The bundle, if it is the one that the manifest names. Raises LocalStateError where it is another."""
-        stored = self._store.read(entry.file)
-        if hashlib.sha256(stored).hexdigest() != entry.sha256:
-            raise LocalStateError(
-                "the file is not the one that the manifest names: its sha256 has changed",
-                where=f"{self._store.location}/{entry.file}",
-                next_step="Run `dwctl archive check`; move the file away to export the run again.",
-                reason="kept_file_changed",
-            )  # fmt: skip
-        return expand(stored, entry.file, LARGEST)
+        return content_of(self._store, entry)
 
     def save(self, content: bytes, verdict: Verdict, exporter: str) -> ManifestEntry:
         """File first, then its line of the manifest, both durable."""
