@@ -1,0 +1,1 @@
+"""One cutover as `cutover.toml` describes it, and the first draft of that file."""
