@@ -127,7 +127,8 @@ def _put_run(database: sqlite3.Connection, bundle: Mapping[str, Any], workflow: 
         "output_payload_codec": (bundle["payloads"].get("output") or {}).get("codec"),
         "updated_at": times["last_progress_at"],
     })  # fmt: skip
-    if not workflow.get("is_current_run"):  # the newer run, of which this bundle only tells the id
+    there = database.execute("SELECT 1 FROM workflow_runs WHERE id = ?", (current,)).fetchone()
+    if not there:  # the newer run, of which this bundle only tells the id
         _insert(database, "workflow_runs", {
             "id": current, "workflow_instance_id": workflow["instance_id"], "run_number": number + 1,
             "workflow_type": workflow["workflow_type"], "status": "completed", "payload_codec": "avro",

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 from dwctl.bundle.rules import RULES
+from dwctl.checklist.diagnosis.table import DIAGNOSES
+from dwctl.checklist.gate.check import Severity
+from dwctl.checklist.gate.table import CHECKS
 from dwctl.checklist.reasons import CHECKLIST_REASONS
 from dwctl.embedded.artisan_reasons import ARTISAN_REASONS, ArtisanReason
 from dwctl.embedded.check_rows import CHECK_ROWS
@@ -103,7 +106,8 @@ _EXIT_CODES = {
 @cache
 def all_explanations() -> list[Explanation]:
     """Every row: rules, server reasons and driver codes, exit codes, in the order of their tables."""
-    return [*_rules(), *_embedded_checks(), *_reasons(), *_application_reasons(), *_driver_codes(), *_exit_codes()]
+    checks = (*_gate_checks(), *_embedded_checks())
+    return [*_rules(), *checks, *_reasons(), *_application_reasons(), *_diagnoses(), *_driver_codes(), *_exit_codes()]
 
 
 def _rules() -> Iterator[Explanation]:
@@ -139,10 +143,24 @@ def _application_reasons() -> Iterator[Explanation]:
         yield Explanation(row.id, kind, None, "dwctl", _sentence(row.meaning), _sentence(row.why), row.fix)
 
 
+def _gate_checks() -> Iterator[Explanation]:
+    for check in CHECKS:
+        advice = ", advice" if check.severity is Severity.ADVICE else ""
+        kind = f"check of the gate, item {check.item}{advice}"
+        texts = (_sentence(text) for text in (check.meaning, check.why, check.fix))
+        yield Explanation(check.id, kind, None, "guide", *texts)
+
+
 def _embedded_checks() -> Iterator[Explanation]:
     for row in CHECK_ROWS:
         kind = f"check, item {row.item}" if row.required else f"check, item {row.item}, may stay unknown"
         yield Explanation(row.id, kind, None, "guide", row.meaning, row.why, row.fix)
+
+
+def _diagnoses() -> Iterator[Explanation]:
+    for row in DIAGNOSES:
+        kind = f"diagnosis, {row.says.value}"
+        yield Explanation(row.id, kind, None, "dwctl", row.meaning, f"{row.why} Seen as: {row.symptom.value}.", row.fix)
 
 
 _CONTENTION_FIX = "Nothing was written: the same import succeeds later. dwctl tries again by itself."

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import export, ledger, memory, rehearsal, speed, startup, transfer
+from . import export, gate, ledger, memory, rehearsal, speed, startup, transfer
 from .bundles import CORPUS, measured_bundles
 from .measurement import Measurement, NotMeasurableError, Reading, Workplace
 
@@ -37,6 +37,7 @@ MEASUREMENTS = [
     Measurement("transfer: plan offline, bundle verify = 1", 1.5, False, transfer.planning),
     Measurement("transfer: resume 10,000 bundles, seconds", 3.0, False, transfer.resuming),
     Measurement("transfer: 100,000 rows, MB", 300.0, False, transfer.memory),
+    Measurement("gate: 10,000 runs and bundles, seconds", 5.0, False, gate.whole_gate),
     Measurement("rehearsal: import, verify + 20 answers = 1", 1.0, False, rehearsal.import_in_memory),
     Measurement("rehearsal: describe, bare framework = 1", 5.0, False, rehearsal.describe_a_run),
     Measurement("rehearsal: 100,000 runs, 100 = 1", 3.0, False, rehearsal.with_many_runs),

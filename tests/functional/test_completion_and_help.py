@@ -155,7 +155,8 @@ def untypable(line: str) -> Iterator[str]:
                 yield f"no command: {' '.join(path)}"
                 return
             command = command.commands[word]
-    if hasattr(command, "commands") and not line.endswith(("--help", "--version")):
+    is_whole = not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
+    if not is_whole and not line.endswith(("--help", "--version")):
         yield f"not a whole command: {line}"
 
 

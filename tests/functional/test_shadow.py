@@ -18,7 +18,7 @@ import httpx
 import pytest
 from ulid import ULID
 
-from dwctl.checklist.shadow import Shadow, ShadowPlan, ShadowState
+from dwctl.checklist.shadow.shadow import Shadow, ShadowPlan, ShadowState
 from dwctl.server.retries import ONCE
 from dwctl.server.target import Target
 from dwctl.server.transport import Server

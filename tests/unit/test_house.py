@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"errors", "settings", "bundle", "server"},
     "embedded": {"errors", "settings", "bundle", "embedded"},
     "transfer": {"errors", "settings", "bundle", "server", "embedded", "transfer"},
-    "checklist": {"errors", "settings", "bundle", "server", "embedded", "checklist"},
+    "checklist": {"errors", "settings", "bundle", "server", "embedded", "transfer", "checklist"},
     "rehearsal": {"errors", "bundle", "rehearsal"},
     "explanations": {"errors", "bundle", "server", "embedded", "transfer", "checklist"},
     "render": {"errors", "settings", "bundle", "server", "embedded", "transfer", "checklist", "explanations", "render"},

@@ -64,19 +64,20 @@ def _dropped_rows(bundle: BundleView) -> Iterator[Finding]:
 
 def _class_names(bundle: BundleView, severity: Severity) -> Iterator[Finding]:
     type_key = bundle.workflow.get("workflow_type")
-    if _is_class_name(type_key, bundle.workflow.get("workflow_class")):
+    if is_class_name(type_key, bundle.workflow.get("workflow_class")):
         yield found("workflow.type_is_class_name", "workflow.workflow_type", severity=severity, found=type_key)
     seen: set[str] = set()
     for key, activity in bundle.activities:
         name = string(activity.get("activity_type"))
-        if name not in seen and _is_class_name(name, activity.get("activity_class")):
+        if name not in seen and is_class_name(name, activity.get("activity_class")):
             seen.add(name or "")
             yield found(
                 "activities.type_is_class_name", f"activities.{key}.activity_type", severity=severity, found=name
             )
 
 
-def _is_class_name(type_key: JsonValue, class_name: JsonValue) -> bool:
+def is_class_name(type_key: JsonValue, class_name: JsonValue) -> bool:
+    """Whether a type key is a PHP class name: it holds a backslash, or is the class itself."""
     return isinstance(type_key, str) and bool(type_key) and ("\\" in type_key or type_key == class_name)
 
 

@@ -10,6 +10,7 @@ from dwctl import __version__
 from dwctl.cli import (
     archive,
     bundle,
+    checklist,
     embedded,
     explain,
     export_options,
@@ -57,6 +58,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(embedded.app, name="embedded")
 app.command("route")(route.route)
+app.add_typer(checklist.app, name="checklist")
 app.command("explain")(explain.explain)
 app.add_typer(schema.app, name="schema")
 server_commands.register(app)

@@ -29,7 +29,7 @@ def embedded_side(connection: Connection, stack: ExitStack, database: EmbeddedDa
 
     if database is not None:
         return ByDatabase(database)
-    application = _application(connection)
+    application = batch_application(connection)
     if application is None:
         return None
     from dwctl.embedded.batch import BatchExporter
@@ -50,7 +50,7 @@ def require_side(connection: Connection, stack: ExitStack, database: EmbeddedDat
     return side
 
 
-def _application(connection: Connection) -> EmbeddedApplication | None:
+def batch_application(connection: Connection) -> EmbeddedApplication | None:
     """The application whose PHP can be started, if the settings say how."""
     from dwctl.cli.child_environment import without_secrets
     from dwctl.embedded.application import EmbeddedApplication

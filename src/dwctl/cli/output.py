@@ -48,7 +48,8 @@ _COMMAND_WORDS = frozenset(
     """
     bundle verify show decode diff canonical repair history-export history-import explain schema list health cluster
     info check embedded inventory drift parked route ledger status retry audit export transfer report
-    namespace create ensure worker register coverage shadow task-queue workflow archive doctor rehearsal serve rehearse
+    namespace create ensure worker register coverage shadow diagnose task-queue workflow archive doctor rehearsal serve
+    rehearse checklist init attest waive
     """.split()
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dwctl.cli import cluster, doctor, health, namespace, shadow, task_queue, worker, workflow
+from dwctl.cli import cluster, diagnose, doctor, health, namespace, shadow, task_queue, worker, workflow
 
 
 def register(app: typer.Typer) -> None:
@@ -16,4 +16,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(task_queue.app, name="task-queue")
     app.add_typer(workflow.app, name="workflow")
     app.command("shadow")(shadow.shadow)
+    app.command("diagnose")(diagnose.diagnose)
     app.command("doctor")(doctor.doctor)

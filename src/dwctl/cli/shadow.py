@@ -18,7 +18,7 @@ from dwctl.errors import RequestNotPossible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dwctl.checklist.shadow import Progress, ShadowPlan, ShadowResult
+    from dwctl.checklist.shadow.shadow import Progress, ShadowPlan, ShadowResult
 
 _LONGEST_NAME = 255
 
@@ -83,7 +83,7 @@ def shadow(
       $ dwctl shadow orders.process --task-queue orders --timeout 2m --cleanup --json
       $ dwctl shadow orders.approval --task-queue orders --expect-status waiting --cleanup
     """
-    from dwctl.checklist.shadow import Shadow
+    from dwctl.checklist.shadow.shadow import Shadow
     from dwctl.cli.stage import signals_interrupt
     from dwctl.server.compatibility import require
     from dwctl.server.endpoints import cluster_info
@@ -125,9 +125,7 @@ def _plan(
     cleanup: bool,
 ) -> ShadowPlan:
     """What to start, checked as far as can be before the server is asked."""
-    from ulid import ULID
-
-    from dwctl.checklist.shadow import EXPECTED, ShadowPlan
+    from dwctl.checklist.shadow.shadow import EXPECTED, ShadowPlan, new_id
     from dwctl.setting_values import duration
 
     queue = queue if queue is not None else os.environ.get("DURABLE_WORKFLOW_TASK_QUEUE")
@@ -149,9 +147,7 @@ def _plan(
         _refuse("only a completed run has an output", "--expect-output", "Leave it out, or expect completed.")
     wanted = () if output is None else (_json(output, "--expect-output"),)
     seconds = duration(timeout, "--timeout")
-    return ShadowPlan(
-        f"shadow-{ULID()}".lower(), workflow_type, queue, arguments, status, wanted, seconds, cleanup=cleanup
-    )
+    return ShadowPlan(new_id(), workflow_type, queue, arguments, status, wanted, seconds, cleanup=cleanup)
 
 
 def _arguments(text: str | None, file: str | None) -> list[Any]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dwctl.bundle.demand import Demand
-    from dwctl.checklist.coverage import Coverage, Unread
-    from dwctl.checklist.coverage_rows import Need
+    from dwctl.checklist.coverage.coverage import Coverage, Unread
+    from dwctl.checklist.coverage.rows import Need
     from dwctl.server.transport import Server
 
 _FAMILY = "A family of workflows"
@@ -93,7 +93,7 @@ def coverage(
 
 def _families(queues: list[str], types: list[str], activity_types: list[str], builds: list[str]) -> tuple[Demand, ...]:
     """What the options name; a queue or a build alone names nothing that a worker could take."""
-    from dwctl.checklist.coverage import family_demands
+    from dwctl.checklist.coverage.coverage import family_demands
 
     given = {"--type": types, "--activity-type": activity_types, "--task-queue": queues, "--compatibility": builds}
     for option, values in given.items():
@@ -120,7 +120,7 @@ def _needs(
     paths: list[str], families: tuple[Demand, ...], jobs: int | None, limit: int
 ) -> tuple[tuple[Need, ...], int, tuple[Unread, ...]]:
     """What is needed, of how many files, and the files of which that is not known."""
-    from dwctl.checklist.coverage import Unread, needs_of
+    from dwctl.checklist.coverage.coverage import Unread, needs_of
     from dwctl.cli.progress import with_progress
     from dwctl.render.wording import counted
     from dwctl.transfer.files.demands import read_demands
@@ -149,7 +149,7 @@ def _needs(
 
 def _looked(server: Server, needs: tuple[Need, ...], seconds: float, is_quiet: bool) -> Coverage:
     """What the server says of its workers, now or within this time."""
-    from dwctl.checklist.coverage import Coverage, Wait, look
+    from dwctl.checklist.coverage.coverage import Coverage, Wait, look
 
     last: list[Coverage] = []
     with _waiting(seconds, is_quiet) as tell:

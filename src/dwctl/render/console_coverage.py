@@ -1,24 +1,21 @@
-"""The coverage matrix for people: a block a queue, a line a need, a column for each kind of its workers.
-
-Workers of one queue that have the same types, build and status stand to every need alike, so they share a column.
-"""
+"""The coverage matrix for people: a block a queue, a line a need, a column for each kind of its workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Final, TextIO
 
 from rich.text import Text
 
-from dwctl.checklist.coverage import Coverage
-from dwctl.checklist.coverage_rows import Gap, Row
+from dwctl.checklist.coverage.coverage import Coverage
+from dwctl.checklist.coverage.rows import Gap, Row
 from dwctl.errors import DwctlError
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns, line
 from dwctl.render.console_server import or_dash
+from dwctl.render.coverage_matrix import WorkerKind, kinds_of
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
 from dwctl.server.results import Worker
@@ -38,18 +35,6 @@ _BESIDE = 60
 """Columns that a line needs beside the cells of the workers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Workers that stand alike: `cells` are theirs, one a row."""
-
-    workers: tuple[Worker, ...]
-    obstacles: tuple[tuple[Gap, ...], ...]
-
-    @property
-    def serves(self) -> int:
-        return sum(not one for one in self.obstacles)
-
-
 def show_coverage(namespace: str, found: Coverage, stream: TextIO) -> None:
     """Every queue with its needs, what is in the way, and the verdict."""
     console = console_for(stream)
@@ -57,7 +42,7 @@ def show_coverage(namespace: str, found: Coverage, stream: TextIO) -> None:
     lines: list[Text] = []
     used: set[Gap] = set()
     for queue, rows in found.queues.items():
-        kinds = _kinds(rows)
+        kinds = kinds_of(rows)
         used |= {gap for kind in kinds for gaps in kind.obstacles for gap in gaps[:1]}
         lines += [*_queue(queue, rows, kinds, room), Text()]
     if used:
@@ -67,23 +52,7 @@ def show_coverage(namespace: str, found: Coverage, stream: TextIO) -> None:
         print_line(console, text)
 
 
-def _kinds(rows: Sequence[Row]) -> list[_Kind]:
-    """The workers of one queue by how they stand to each of its needs, those that serve most first."""
-    standing: dict[str, tuple[Worker, list[tuple[Gap, ...]]]] = {}
-    for row in rows:
-        for one in row.standings:
-            standing.setdefault(one.worker.worker_id, (one.worker, []))[1].append(one.obstacles)
-    alike: dict[tuple[object, ...], list[Worker]] = {}
-    obstacles: dict[tuple[object, ...], tuple[tuple[Gap, ...], ...]] = {}
-    for worker, stands in standing.values():
-        key = (worker.status, worker.build_id, worker.workflow_types, worker.activity_types)
-        alike.setdefault(key, []).append(worker)
-        obstacles[key] = tuple(stands)
-    made = [_Kind(tuple(workers), obstacles[key]) for key, workers in alike.items()]
-    return sorted(made, key=lambda kind: (-kind.serves, kind.workers[0].status, kind.workers[0].worker_id))
-
-
-def _queue(queue: str | None, rows: Sequence[Row], kinds: Sequence[_Kind], room: int) -> Iterator[Text]:
+def _queue(queue: str | None, rows: Sequence[Row], kinds: Sequence[WorkerKind], room: int) -> Iterator[Text]:
     shown, hidden = kinds[:room], kinds[room:]
     name = "(no queue)" if queue is None else queue
     nobody = all(row.gap is Gap.NOBODY_POLLS for row in rows)
@@ -99,7 +68,7 @@ def _queue(queue: str | None, rows: Sequence[Row], kinds: Sequence[_Kind], room:
     yield from _gaps(rows)
 
 
-def _legend(kind: _Kind) -> Iterator[Cell]:
+def _legend(kind: WorkerKind) -> Iterator[Cell]:
     first = kind.workers[0]
     count = len(kind.workers)
     word = (first.status, "green" if first.status == "active" else "yellow")
@@ -125,12 +94,12 @@ def _names(workers: Sequence[Worker]) -> str:
     return ", ".join(ids) if len(ids) <= _NAMED else f"{', '.join(ids[: _NAMED - 1])} and {len(ids) - _NAMED + 1} more"
 
 
-def _heads(shown: Sequence[_Kind], hidden: Sequence[_Kind]) -> list[Cell]:
+def _heads(shown: Sequence[WorkerKind], hidden: Sequence[WorkerKind]) -> list[Cell]:
     letters: list[Cell] = [(letter, "bold") for letter, _ in zip(ascii_uppercase, shown, strict=False)]
     return [("", ""), *letters, *([("+", "bold")] if hidden else []), ("", ""), ("", "")]
 
 
-def _cells(row: Row, place: int, shown: Sequence[_Kind], hidden: Sequence[_Kind]) -> list[Cell]:
+def _cells(row: Row, place: int, shown: Sequence[WorkerKind], hidden: Sequence[WorkerKind]) -> list[Cell]:
     demand = row.need.demand
     verdict: Cell = ("served", "green") if row.gap is None else ("NOT", "bold red")
     cells = [_cell(kind.obstacles[place] if kind.obstacles else ()) for kind in shown]

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from dwctl.checklist.shadow import Progress, ShadowResult, ShadowState
+from dwctl.checklist.shadow.shadow import Progress, ShadowResult, ShadowState
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import fields
 from dwctl.render.console_server import or_dash, title

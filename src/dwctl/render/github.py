@@ -24,23 +24,26 @@ def _lines(cases: Cases) -> Iterator[str]:
     bad = [case for case in cases.cases if case.state in {CaseState.FAILED, CaseState.ERROR}]
     skipped = [case for case in cases.cases if case.state is CaseState.SKIPPED]
     # A report that is not good always has an error, also where no single case says why.
-    summary = [] if cases.good else [_line("error", cases.summary, title=cases.name)]
+    summary = [] if cases.good else [annotation("error", cases.summary, title=cases.name)]
     yield from summary
-    yield from _some("error", bad, SHOWN - len(summary))
-    yield from _some("warning", skipped, SHOWN)
+    yield from at_most("error", bad, SHOWN - len(summary))
+    yield from at_most("warning", skipped, SHOWN)
     if cases.good:
-        yield _line("notice", cases.summary, title=cases.name)
+        yield annotation("notice", cases.summary, title=cases.name)
 
 
-def _some(level: str, cases: Sequence[Case], most: int) -> Iterator[str]:
+def at_most(level: str, cases: Sequence[Case], most: int) -> Iterator[str]:
+    """An annotation a case; where there are too many, the last says how many more."""
     shown = cases if len(cases) <= most else cases[: most - 1]
     for case in shown:
-        yield _line(level, case.message, title=f"{case.name} ({case.kind})" if case.kind else case.name, file=case.file)
+        title = f"{case.name} ({case.kind})" if case.kind else case.name
+        yield annotation(level, case.message, title=title, file=case.file)
     if len(cases) > len(shown):
-        yield _line(level, f"and {len(cases) - len(shown):,} more; see the whole report")
+        yield annotation(level, f"and {len(cases) - len(shown):,} more; see the whole report")
 
 
-def _line(level: str, message: str, *, title: str | None = None, file: str | None = None) -> str:
+def annotation(level: str, message: str, *, title: str | None = None, file: str | None = None) -> str:
+    """One line: `level` is error, warning or notice; texts are escaped as the runner unescapes them."""
     properties = {"file": file, "title": title}
     told = ",".join([f"{name}={_property(value)}" for name, value in properties.items() if value])
     return f"::{level}{' ' if told else ''}{told}::{_message(message)}"

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dwctl.render import transfer_wording as wording
-from dwctl.render.markdown import clipped
+from dwctl.render.html_pages import page_template
 from dwctl.render.progress_picture import Progress, progress_of
-from dwctl.render.text import one_line
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
-from dwctl.transfer.report.transfer_report import ReasonGroup, ReportedBundle, Session, TransferReport
+from dwctl.transfer.report.transfer_report import ReasonGroup, ReportedBundle, TransferReport
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from markupsafe import Markup
 
 LARGEST: Final = 950_000
 """Bytes that a page should not be larger than; its lists get shorter until it is not."""
@@ -121,43 +118,5 @@ def _rows_of(bundles: Iterable[ReportedBundle], groups: Sequence[ReasonGroup], m
     return rows
 
 
-@cache
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("dwctl.render", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
-    )  # fmt: skip
-    environment.filters |= {
-        "moment": wording.moment, "span": wording.span, "clipped": clipped, "thousands": _thousands,
-        "rate": _rate, "ticks": _ticks,
-    }  # fmt: skip
-    return environment.get_template("transfer.html.j2")
-
-
-def _shown(value: Any) -> Any:
-    """Text without what hides or reorders other text; what is safe markup already stays."""
-    if value is None:
-        return "-"
-    return one_line(value) if type(value) is str else value
-
-
-def _ticks(text: str) -> Markup:
-    """A sentence in which what stands between backticks is code."""
-    from markupsafe import Markup, escape
-
-    parts = [escape(part) for part in one_line(text).split("`")]
-    if len(parts) % 2 == 0:
-        return Markup("`").join(parts)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
-    )
-
-
-def _thousands(count: int) -> str:
-    return f"{count:,}"
-
-
-def _rate(session: Session) -> str:
-    return "-" if session.rate is None else f"{session.rate:.2f}"
+    return page_template("transfer.html.j2")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.checklist.coverage import Coverage
-from dwctl.checklist.coverage_rows import Row, Standing
+from dwctl.checklist.coverage.coverage import Coverage
+from dwctl.checklist.coverage.rows import Row, Standing
 from dwctl.render.json_server import error_item
 from dwctl.server.results import Worker
 

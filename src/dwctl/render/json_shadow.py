@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dwctl.checklist.shadow import REASONS, ShadowResult
+from dwctl.checklist.shadow.shadow import REASONS, ShadowResult
 from dwctl.render.json_coverage import coverage_item
 from dwctl.render.json_server import error_item
 

@@ -48,7 +48,7 @@ def report_head(report: TransferReport) -> dict[str, Any]:
         else {"sha256": report.digest, "command": wording.digest_command(report)},
         "notes": wording.notes(report),
         "steps": [{"why": step.why, "command": step.command} for step in report.steps],
-        **_past(report.past),
+        **past_items(report.past),
     }  # fmt: skip
 
 
@@ -121,7 +121,8 @@ def _travel(travel: Travel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _past(past: Past) -> dict[str, Any]:
+def past_items(past: Past) -> dict[str, Any]:
+    """Sessions, pieces of time, and how long the imports took."""
     return {
         "seconds_an_import": {
             "median": _rounded(past.median), "slowest_tenth": _rounded(past.slowest_tenth),

@@ -9,6 +9,8 @@ from typing import Final
 from dwctl.render.text import one_line
 
 _PLAIN: Final = re.compile(r"[^`|\\\s](?:[^`|\\\n]*[^`|\\\s])?")
+_PROSE: Final = re.compile(r"(?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|[ .,;:()'\"/%+=?-])*")
+_LINKED: Final = re.compile(r"www\.|://|\bGH-[0-9]", re.IGNORECASE)
 
 
 def code(text: str) -> str:
@@ -21,6 +23,25 @@ def code(text: str) -> str:
         return f"`{shown}`"
     signs = "".join([one if one.isalnum() else f"&#{ord(one)};" for one in shown])
     return f"<code>{signs}</code>"
+
+
+def sentence(text: str) -> str:
+    """A sentence that may hold text from anywhere: as it reads where no sign in it could mean anything, else as code.
+
+    Writing signs as numbers would not do: a mention is looked for in what they have become.
+    """
+    parts = one_line(text).split("`")
+    safe = len(parts) % 2 and all(_PROSE.fullmatch(part) and not _LINKED.search(part) for part in parts[::2])
+    if not safe or not all(_PLAIN.fullmatch(part) for part in parts[1::2]):
+        return code(text)
+    return "".join([f"`{part}`" if place % 2 else part for place, part in enumerate(parts)])
+
+
+def typed(command: str, indent: str) -> Iterable[str]:
+    """A command in a block of its own. It is one line, so nothing in it can end the block."""
+    longest = max((len(run) for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return (f"{indent}{fence}sh", f"{indent}{one_line(command)}", f"{indent}{fence}")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

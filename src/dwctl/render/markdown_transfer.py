@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from dwctl.render import transfer_wording as wording
-from dwctl.render.markdown import clipped, code, folded, table
+from dwctl.render.markdown import clipped, code, folded, table, typed
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
 from dwctl.transfer.report.standing import STANDINGS, Kind
@@ -175,7 +175,7 @@ class _Page:
         if report.digest is not None:
             yield f"- Digest of what arrived: {code(report.digest)}; to get it again:"
             yield ""
-            yield from _typed(wording.digest_command(report), "  ")
+            yield from typed(wording.digest_command(report), "  ")
 
     def _steps(self) -> Iterator[str]:
         if not self.report.steps:
@@ -187,7 +187,7 @@ class _Page:
             yield f"{number}. {_said(step.why)}"
             if step.command is not None:
                 yield ""
-                yield from _typed(step.command, "   ")
+                yield from typed(step.command, "   ")
 
     def _list(
         self, bundles: Sequence[ReportedBundle], what: str, headings: tuple[str, ...], cells: _Cells
@@ -243,13 +243,6 @@ def _section(heading: str, sentence: str) -> Iterator[str]:
     yield ""
     yield sentence
     yield ""
-
-
-def _typed(command: str, indent: str) -> Iterable[str]:
-    """A command in a block of its own. It is one line, so nothing in it can end the block."""
-    longest = max((len(run) for run in re.findall("`+", command)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return (f"{indent}{fence}sh", f"{indent}{one_line(command)}", f"{indent}{fence}")
 
 
 def _said(sentence: str) -> str:

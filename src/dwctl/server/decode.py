@@ -175,6 +175,8 @@ def row_from(found: Document, workflow_id: str | None = None) -> RunRow:
         started_at=found.optional_text("started_at"),
         closed_at=found.optional_text("closed_at"),
         run_number=found.optional_number("run_number"),
+        engine_source=found.optional_text("engine_source"),
+        import_id=found.optional_text("import_id"),
     )
 
 

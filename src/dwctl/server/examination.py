@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from dwctl.errors import DwctlError, ExitCode
 from dwctl.server.calls import Answer, Call, Plane
 from dwctl.server.compatibility import Fit, assess
+from dwctl.server.contact import certificate_left, clock_skew
 from dwctl.server.decode import cluster_info_from
 from dwctl.server.documents import Document
 from dwctl.server.endpoints import show_namespace
@@ -139,13 +139,12 @@ def _without_token(server: Server) -> tuple[list[Check], Answer | None]:
 def _tls(server: Server, answer: Answer) -> Check:
     if not server.target.encrypted:
         return Check("tls", Outcome.SKIPPED, "the address is http://")
-    peer = answer.peer
+    peer, left = answer.peer, certificate_left(answer)
     if not server.target.tls_verify:
         step = "Give --ca-file instead of --tls-verify false."
         return Check("tls", Outcome.WARNING, "the certificate is not verified", step)
-    if peer is None or peer.not_after is None:
+    if peer is None or peer.not_after is None or left is None:
         return Check("tls", Outcome.WARNING, "the certificate's end is not known")
-    left = peer.not_after - datetime.fromtimestamp(answer.received_at, UTC)
     detail = f"{peer.protocol}, {peer.subject} by {peer.issuer}, ends {peer.not_after:%Y-%m-%d} ({left.days} days)"
     if left < CERTIFICATE_WARNING:
         return Check("tls", Outcome.WARNING, detail, "Renew the server's certificate.")
@@ -161,15 +160,6 @@ def _clock(answer: Answer) -> Check:
         detail = f"the server's clock is {abs(skew):.0f} s {way} this machine's"
         return Check("clock", Outcome.WARNING, detail, "Synchronise both clocks: leases and retention go by them.")
     return Check("clock", Outcome.OK, f"within {CLOCK_WARNING:.0f} s of this machine's")
-
-
-def clock_skew(answer: Answer) -> float | None:
-    """Seconds by which the server's clock is ahead, from its Date header; None where it has none."""
-    try:
-        dated = parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return None
-    return dated + 0.5 - (answer.sent_at + answer.received_at) / 2
 
 
 def _namespace(server: Server) -> Check:

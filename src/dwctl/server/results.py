@@ -152,7 +152,10 @@ class TaskQueue:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as a list shows it; in `runs` of one workflow some fields are absent."""
+    """A run as a list shows it; in `runs` of one workflow some fields are absent.
+
+    The last two are the marks of an import that the guide promises, where a server shows them.
+    """
 
     workflow_id: str
     run_id: str
@@ -165,6 +168,8 @@ class RunRow:
     started_at: str | None
     closed_at: str | None
     run_number: int | None = None
+    engine_source: str | None = None
+    import_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from dwctl.server.calls import Call
 from dwctl.server.documents import Document
 from dwctl.server.endpoints import json_body
 from dwctl.server.transport import Server
 from dwctl.settings import Role
+
+
+@dataclass(frozen=True, slots=True)
+class RepairStatus:
+    """What a repair pass would take up now: tasks that are due and were not handed on, and runs without a task.
+
+    `by_queue` counts them by the queue that they are on, where the server names one.
+    """
+
+    candidates: int
+    by_queue: Mapping[str, int]
+
+
+def repair_status(server: Server) -> RepairStatus:
+    """`GET /api/system/repair` (admin), which changes nothing (recording 452: a due imported timer is one)."""
+    found = Document(server.call(Call("GET", "/api/system/repair", (Role.ADMIN,)))).part("candidates")
+    queues: Counter[str] = Counter()
+    for scope in found.items("scopes"):
+        queues[scope.optional_text("queue") or "default"] += scope.number("total_candidates")
+    return RepairStatus(found.number("total_candidates"), queues)
 
 
 def repair_pass(server: Server, run_ids: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.coverage import Coverage, cover, needs_of
+from dwctl.checklist.coverage.coverage import Coverage, cover, needs_of
 from dwctl.render.console_coverage import show_coverage
 from dwctl.server.results import Worker
 

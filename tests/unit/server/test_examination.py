@@ -10,7 +10,8 @@ import httpx
 import pytest
 from servers import TARGET, Wire, answer, refusal, reply
 
-from dwctl.server.examination import Check, Examination, Outcome, clock_skew, examine
+from dwctl.server.contact import clock_skew
+from dwctl.server.examination import Check, Examination, Outcome, examine
 from dwctl.server.target import Target
 from dwctl.server.tls import Peer
 from dwctl.server.transport import Server

@@ -64,8 +64,9 @@ def _below(folder: str) -> list[str]:
         found = sorted(
             str(Path(parent, file))
             for parent, folders, files in os.walk(folder, onerror=_refuse_folder)
+            if not _hidden(parent, folder)
             for file in files
-            if file.lower().endswith(SUFFIXES) and not file.startswith(".") and not _hidden(parent, folder)
+            if file.lower().endswith(SUFFIXES) and not file.startswith(".")
         )
     except OSError as error:
         raise UnreadableInput(

@@ -97,11 +97,12 @@ class Judge(Protocol[T_co]):
 
 
 def in_processes(
-    judge: Judge[T], files: Sequence[str], *, jobs: int | None = None, stdin: BinaryIO | None = None
+    judge: Judge[T], files: Sequence[str], *, jobs: int | None = None, stdin: BinaryIO | None = None, forks: bool = True
 ) -> Iterator[T]:
     """Do something with each file, in as many processes as are worth it; yields in the order of the files.
 
-    What reads standard input stays in this process.
+    What reads standard input stays in this process. Without `forks` processes begin anew: for a caller with other
+    threads at work, whose locks a forked child would have and never see released.
     """
     if jobs is None:
         jobs = processes_for(files)
@@ -109,7 +110,7 @@ def in_processes(
         yield from (judge(file, stdin=stdin) for file in files)
         return
     # A forked child needs no import of its own; other systems start a fresh interpreter.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context = multiprocessing.get_context("fork" if forks and sys.platform == "linux" else "spawn")
     chunk = max(1, min(32, len(files) // (jobs * 8)))
     with context.Pool(min(jobs, len(files)), initializer=_prepare_worker) as pool:
         yield from pool.imap(judge, files, chunksize=chunk)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from dwctl.embedded import check, check_artisan, check_quiet
 from dwctl.embedded import check_rows as rows
@@ -23,6 +24,18 @@ from dwctl.server.walk import Walk, walk_runs
 from dwctl.server.workflows import list_page
 from dwctl.transfer.runtimes import check_both
 from dwctl.transfer.runtimes.inventory import LedgerLookup
+
+
+class ServerAnswers(Protocol):
+    """The server's side of the checks that look at both runtimes."""
+
+    @property
+    def queues(self) -> tuple[TaskQueue, ...]:
+        """The task queues of the namespace."""
+
+    @property
+    def runs(self) -> Walk:
+        """The list of runs, to its end."""
 
 
 @dataclass
@@ -48,7 +61,7 @@ class Sources:
 
     snapshot: Snapshot | None = None
     artisan: Ask | None = None
-    server: ServerSide | None = None
+    server: ServerAnswers | None = None
     ledger: LedgerLookup | None = None
     no_database: str = "no database is given"
     no_artisan: str = "no artisan is configured"

@@ -15,7 +15,7 @@ from dwctl.transfer.exports.hook_log import EXPORT_LOG
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE
 from dwctl.transfer.storage.kept_bundle import is_whole, judge_kept
 from dwctl.transfer.storage.manifest import MANIFEST, Line, Manifest, ManifestEntry
-from dwctl.transfer.storage.store import Store
+from dwctl.transfer.storage.store import Digest, Store
 
 
 class FileState(StrEnum):
@@ -97,11 +97,13 @@ def check_archive(
     jobs: int = 4,
     limit: int = MAX_BUNDLE_SIZE,
     watch: Callable[[Results, int], Results] = _unwatched,
+    digest: Callable[[str], Digest] | None = None,
 ) -> ArchiveReport:
     """Hold every file against its latest line, and look for files without one.
 
     `jobs` files are read at once. `watch` is handed the results and how many are to come, and passes them on: for
-    a progress bar. Raises RequestNotPossible where there is nothing to prove: no manifest, or an empty one.
+    a progress bar. `digest` takes the place of the store's own, for a caller that knows files it has read before.
+    Raises RequestNotPossible where there is nothing to prove: no manifest, or an empty one.
     """
     writer = store.writer()
     lines = list(Manifest(store).lines())
@@ -111,15 +113,15 @@ def check_archive(
             next_step="Name the folder that `dwctl history-export --output-dir` wrote.", reason="no_manifest",
         )  # fmt: skip
     entries = {line.entry.run_id: line.entry for line in lines if line.entry is not None}
-    files = list(watch(_examined(store, list(entries.values()), deep, jobs, limit), len(entries)))
+    look = partial(examine, store, deep=deep, limit=limit, digest=digest)
+    files = list(watch(_examined(list(entries.values()), look, jobs), len(entries)))
     files += _extra(store, {entry.file for entry in entries.values()})
     damaged = tuple(line for line in lines if line.entry is None)
     replaced = len(lines) - len(damaged) - len(entries)
     return ArchiveReport(store.location, deep, tuple(files), damaged, replaced, writer)
 
 
-def _examined(store: Store, entries: list[ManifestEntry], deep: bool, jobs: int, limit: int) -> Results:
-    look = partial(examine, store, deep=deep, limit=limit)
+def _examined(entries: list[ManifestEntry], look: Callable[[ManifestEntry], FileResult], jobs: int) -> Results:
     if jobs < 2 or len(entries) < 2:
         yield from map(look, entries)
         return
@@ -128,10 +130,17 @@ def _examined(store: Store, entries: list[ManifestEntry], deep: bool, jobs: int,
         yield from pool.imap(look, entries, chunksize=16)
 
 
-def examine(store: Store, entry: ManifestEntry, *, deep: bool = False, limit: int = MAX_BUNDLE_SIZE) -> FileResult:
+def examine(
+    store: Store,
+    entry: ManifestEntry,
+    *,
+    deep: bool = False,
+    limit: int = MAX_BUNDLE_SIZE,
+    digest: Callable[[str], Digest] | None = None,
+) -> FileResult:
     """Hold one file against its line; never raises for what is wrong with the file."""
     try:
-        found = store.digest(entry.file)
+        found = (digest or store.digest)(entry.file)
     except UnreadableInput as error:
         if error.reason == "no_file":
             return FileResult(entry.file, FileState.MISSING, entry, problem="the file is not there")

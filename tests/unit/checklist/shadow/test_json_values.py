@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwctl.checklist.json_values import first_difference
+from dwctl.checklist.shadow.json_values import first_difference
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from([0.5, 1.0, -2.0]) | st.text(max_size=2),

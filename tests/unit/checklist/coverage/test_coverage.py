@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.coverage import Coverage, Unread, Wait, cover, family_demands, needs_of
-from dwctl.checklist.coverage_rows import Gap, Row
+from dwctl.checklist.coverage.coverage import Coverage, Unread, Wait, cover, family_demands, needs_of
+from dwctl.checklist.coverage.rows import Gap, Row
 from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, UnreadableInput
 from dwctl.server.failures import CallNotAuthorized, CallNotConnected, Delivery, Exchange
 from dwctl.server.results import Worker

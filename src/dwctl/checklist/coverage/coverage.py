@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.coverage_rows import Gap, Need, Row, Standing, types_of
+from dwctl.checklist.coverage.rows import Gap, Need, Row, Standing, types_of
 from dwctl.errors import DwctlError, ExitCode
 from dwctl.server.endpoints import list_task_queues, list_workers
 from dwctl.server.failures import CallFailed, CallNotConnected, CallTimedOut
-from dwctl.server.results import Worker
+from dwctl.server.results import TaskQueue, Worker
 from dwctl.server.transport import Server
 
 _EXAMPLES = 3
@@ -111,8 +111,7 @@ def family_demands(
 def obstacles(worker: Worker, demand: Demand) -> tuple[Gap, ...]:
     """Everything that keeps a worker of the demand's own queue from taking it."""
     found: list[Gap] = []
-    types = types_of(worker, demand.kind)
-    if types and demand.type_key not in types:
+    if not worker.takes(demand.kind, worker.task_queue, demand.type_key):
         found.append(Gap.TYPE_MISSING)
     if demand.compatibility is not None and demand.compatibility != worker.build_id:
         found.append(Gap.OTHER_BUILD)
@@ -172,9 +171,12 @@ def _elsewhere(demand: Demand, workers: Sequence[Worker]) -> tuple[str, ...]:
 def look(server: Server, needs: Sequence[Need]) -> Coverage:
     """Ask the server for its workers now, and for what waits on the queues with a gap. Raises a ServerFailure."""
     found = cover(needs, list_workers(server))
-    if found.served == len(found.rows):
-        return found
-    waiting = {queue.name: queue.backlog for queue in list_task_queues(server)}
+    return found if found.served == len(found.rows) else with_waiting(found, list_task_queues(server))
+
+
+def with_waiting(found: Coverage, queues: Sequence[TaskQueue]) -> Coverage:
+    """The same, with how many tasks wait on the queue of each need that is not served."""
+    waiting = {queue.name: queue.backlog for queue in queues}
     rows = tuple(
         row if row.gap is None else replace(row, waiting=waiting.get(row.need.demand.queue or "", 0))
         for row in found.rows

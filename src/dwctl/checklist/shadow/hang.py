@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.coverage import look, needs_of
-from dwctl.checklist.coverage_rows import Row, names
+from dwctl.checklist.coverage.coverage import look, needs_of
+from dwctl.checklist.coverage.rows import Row, names
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import ServerFailure
 from dwctl.server.results import HistoryEvent, Lease, Run, TaskQueue

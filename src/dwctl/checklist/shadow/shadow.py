@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.json_values import first_difference
-from dwctl.checklist.shadow_hang import Hang, failure_of, hang_of
+from dwctl.checklist.shadow.hang import Hang, failure_of, hang_of
+from dwctl.checklist.shadow.json_values import first_difference
 from dwctl.errors import DwctlError, ExitCode
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import CallFailed, CallNotConnected, CallTimedOut, ServerFailure
@@ -29,6 +29,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _SAYS_WHY_AFTER = 2.0
 """Seconds without any change after which it is asked why."""
 _CLEANUP_REASON = "dwctl shadow --cleanup"
+
+
+def new_id() -> str:
+    """A workflow id that no other run can have."""
+    from ulid import ULID
+
+    return f"shadow-{ULID()}".lower()
 
 
 class ShadowState(StrEnum):

@@ -1,0 +1,1 @@
+"""The checks of the twelve items, a module of rows each, and beside it what its rows ask."""

@@ -1,0 +1,1 @@
+"""Whether somebody takes what is about to move."""

@@ -1,0 +1,1 @@
+"""The gate: its table of checks, the runner, and what a run gives."""
