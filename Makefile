@@ -18,9 +18,10 @@ ARGS   ?=
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-rehearse: $(READY) ## Play a cutover of examples/orders: judge its bundles, then the whole guide on a local server
+rehearse: $(READY) ## Play the cutover of examples/orders on a local server, to a green checklist and its HTML report
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/orders/rehearse.sh
 	@$(BIN)/dwctl rehearse
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/orders/gate.sh
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
@@ -50,7 +51,7 @@ soak: $(READY) ## Run the long campaigns (DWCTL_SOAK_SECONDS each, 60 by default
 	PATH="$(CURDIR)/$(FUZZ)/bin:$$PATH" $(BIN)/python -m pytest -m soak -rs $(ARGS)
 
 clean: ## Remove everything that make and the tools have made, .venv included
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .rehearsal
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # Made again when pyproject.toml changes, and from nothing when .venv is absent, has lost its pip, or is too old.
