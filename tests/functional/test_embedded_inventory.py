@@ -149,6 +149,24 @@ def test_gaps_are_said(capsys: Capture, tmp_path: Path) -> None:
     assert len(found["gaps"]) == 2
 
 
+@pytest.mark.parametrize("what", [(), ("--summary",), ("--summary", "--held")], ids=" ".join)
+@pytest.mark.parametrize("form", [("--csv",), ("--output", "jsonl"), ("--json",), ()], ids=" ".join)
+def test_gaps_are_said_on_stderr_where_the_output_has_no_place_for_them(
+    capsys: Capture, tmp_path: Path, what: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    path = sample_database(tmp_path)
+    change(
+        path, "DROP TABLE workflow_search_attributes", "DROP TABLE workflows",
+        "ALTER TABLE workflow_run_summaries DROP COLUMN history_size_bytes",
+    )  # fmt: skip
+    code, out, err = inventory(capsys, path, *what, *form)
+    assert code == 0
+    said, silent = (err, out) if form and form != ("--json",) else (out, err)
+    for gap in ("keeps no search attributes", "no v1 workflow ran", "has no column history_size_bytes"):
+        assert gap in said
+        assert gap not in silent
+
+
 def manifest_of(folder: Path, **changes: dict[str, str]) -> None:
     """A manifest with an entry for each run named, and the dedupe key given."""
     folder.mkdir()

@@ -76,6 +76,21 @@ def test_status_says_whose_it_is_how_far_and_what_is_wrong(path: Path, capsys: C
         assert found["head"]["hash"] == view.head().hash
 
 
+def test_status_counts_why_bundles_were_left_out_and_does_not_guess(path: Path, capsys: Capture) -> None:
+    left = [row(number, state=S.SKIPPED, error_reason=why) for number, why in ((7, "limit"), (8, "limit"), (9, None))]
+    with opened(path) as written:
+        written.plan(left)
+    assert document(capsys, "ledger", "status")[1]["skipped_because"] == {"limit": 2, "unknown": 1}
+    assert "Left out by choice: 2 limit, 1 unknown" in command(capsys, "ledger", "status")[1]
+    # The next plan of a ledger that an older dwctl has written says it, and nothing else changes.
+    with opened(path) as written:
+        assert written.plan([row(9, state=S.SKIPPED, error_reason="not_chosen")]).changed == 1
+        assert written.audit().ok
+    assert document(capsys, "ledger", "status")[1]["skipped_because"] == {"limit": 2, "not_chosen": 1}
+    code, _, _ = command(capsys, "ledger", "retry", run_id(7))
+    assert (code, document(capsys, "ledger", "status")[1]["skipped_because"]) == (0, {"limit": 1, "not_chosen": 1})
+
+
 def test_status_names_the_writer_and_watching_ends_with_it(
     path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,12 +140,15 @@ class _Listing:
         if csv:
             from dwctl.render.csv_inventory import write_groups
 
+            self._say_gaps()
             write_groups(found, sys.stdout)
         elif self._connection.format is Format.TABLE:
             from dwctl.render.console_inventory import show_summary
 
             show_summary(found, None, sys.stdout)
         else:
+            if self._connection.format is Format.JSONL:
+                self._say_gaps()
             head = {"schema": SCHEMA, "schema_version": 1, **self._head(), "runs": None}
             self._connection.put(head | inventory_rest(found, None, None), group_items(found))
 
@@ -209,7 +212,7 @@ class _Listing:
         )  # fmt: skip
 
     def _say_gaps(self) -> None:
-        """What could not be read, on stderr: an output of runs alone has no place for it."""
+        """What could not be read, on stderr: an output of runs or groups alone has no place for it."""
         from dwctl.embedded.inventory import require_runs
 
         require_runs(self._snapshot)

@@ -63,6 +63,9 @@ def _status_lines(path: str, status: LedgerStatus, age: float | None) -> list[Te
     rows: list[Sequence[Cell]] = [[_state(state), f"{count:>9,}"] for state, count in status.counts.items() if count]
     lines += [Text(""), *columns([[("state", "bold"), (f"{'bundles':>9}", "bold")], *rows])]
     lines += [Text(""), Text(_sentence(status))]
+    if status.skipped_because:
+        why = ", ".join(f"{count:,} {one_line(word)}" for word, count in status.skipped_because.items())
+        lines.append(Text(f"Left out by choice: {why} (dwctl explain WORD)."))
     if status.facts.differs:
         lines.append(Text(f"{counted(status.facts.differs, 'run')} on the server not as in the bundle: "
                           "dwctl ledger list --differs", style="bold red"))  # fmt: skip
@@ -213,7 +216,10 @@ def _row_fields(row: LedgerRow) -> list[tuple[str, Cell]]:
         ("left out", "; ".join(_json(link) for link in row.removed_links)),
         ("reason", row.reason or ""),
         ("attempts", str(row.attempts)),
-        ("error", " ".join(part for part in (row.error_reason, row.error_text) if part)),
+        (
+            "left out by" if row.state is LedgerState.SKIPPED else "error",
+            " ".join(part for part in (row.error_reason, row.error_text) if part),
+        ),
         ("way", row.way or ""),
         ("import id", row.import_id or ""),
         ("compared", row.compared_at or ""),

@@ -29,6 +29,7 @@ def status_document(path: str, status: LedgerStatus, age: float | None) -> dict[
         "bundles_per_second": None if status.rate is None else round(status.rate, 2),
         "total": status.total,
         "states": {state.value: count for state, count in status.counts.items()},
+        "skipped_because": dict(status.skipped_because),
         **asdict(status.facts),
     }
 

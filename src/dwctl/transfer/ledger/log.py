@@ -62,6 +62,14 @@ class LedgerEvent:
         return facts
 
 
+Moment = tuple[int, str, str, str | bytes | None, str | None]
+"""What the past needs of an event, as it is stored: seq, at, kind, run id, and what it said.
+
+That is the state of a `settled` event, and the body of an event of the ledger itself; None for others. A plain
+tuple: there are some for every run, and nothing else is as cheap.
+"""
+
+
 def body_text(facts: Mapping[str, Any]) -> str:
     """The canonical text of an event's facts: sorted keys, no spaces, ASCII."""
     return json.dumps(facts, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

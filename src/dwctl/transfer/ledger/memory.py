@@ -132,6 +132,7 @@ def _row(bundle: PlannedBundle) -> LedgerRow:
         removed_links=() if resolution is None else tuple(link._asdict() for link in resolution.removed),
         reason=None if resolution is None else resolution.reason,
         state=_STATES[bundle.action],
+        error_reason=None if bundle.skip is None else bundle.skip.value,
     )
 
 

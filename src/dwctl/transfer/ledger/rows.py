@@ -73,9 +73,10 @@ class LedgerRow:
     Times are UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`, as the clock showed them. `file_sha256` is of the file as it lies,
     `sent_sha256` of what was sent, `checksum` the bundle's own. `file_mark` is the file's size, times and inode when it
     was read (None where a change since then might not show in them). `rules` are ids of findings. `error_reason` is the
-    word for programs, `error_text` one bounded line. `differences` says what the last comparison found (empty:
-    the same, if `compared_at` is set). `drift` is the last answer of the embedded side. `repair` tells what was
-    restored and by which proof, `removed_links` which link rows were left out, `reason` why, in a person's words.
+    word for programs (of a skipped bundle: why it was left out), `error_text` one bounded line. `differences` says what
+    the last comparison found (empty: the same, if `compared_at` is set). `drift` is the last answer of the embedded
+    side. `repair` tells what was restored and by which proof, `removed_links` which link rows were left out, `reason`
+    why, in a person's words.
     `who`, `dwctl_version` and `server_version` are of the session that changed the row last, at `when`.
     """
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dwctl.transfer.ledger.changes import facts_of
 from dwctl.transfer.ledger.lock import Holder, holder_of
-from dwctl.transfer.ledger.log import Head, LedgerEvent
+from dwctl.transfer.ledger.log import Head, LedgerEvent, Moment
 from dwctl.transfer.ledger.rows import COLUMNS, THERE, LedgerRow, LedgerState, LedgerTarget
 from dwctl.transfer.ledger.schema import bound, reading, translated, unbound
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 500
 _RECENT: Final = 500
+_MOMENTS_PAGE: Final = 5000
 _ROW: Final = (*COLUMNS, "session", "at")
 
 
@@ -38,7 +39,10 @@ class LedgerFacts:
 
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
-    """A ledger at one moment. `rate` is settled bundles a second over the last settled ones (None: cannot be said)."""
+    """A ledger at one moment. `rate` is settled bundles a second over the last settled ones (None: cannot be said).
+
+    `skipped_because` counts the skipped bundles by the word of the plan that left them out (`unknown`: none is kept).
+    """
 
     target: LedgerTarget
     counts: Mapping[LedgerState, int]
@@ -47,6 +51,7 @@ class LedgerStatus:
     last_event_at: str | None
     rate: float | None
     writer: Holder | None
+    skipped_because: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -89,7 +94,7 @@ class LedgerView:
         self.connection.close()
 
     def audit(self, expect_head: str | None = None) -> AuditReport:
-        """Hold the log against its hashes and the rows against the log; see `ledger_audit.audit`."""
+        """Hold the log against its hashes and the rows against the log; see `audit.audit`."""
         from dwctl.transfer.ledger.audit import audit
 
         return audit(self, expect_head)
@@ -158,6 +163,16 @@ class LedgerView:
                 return
             last = page[-1][0]
 
+    def moments(self) -> Iterator[Moment]:
+        """The whole log in order, of each event only what tells of the past: a third of the time of `events`."""
+        last = 0
+        while True:
+            page: list[Moment] = self._all(_MOMENTS, (last, _MOMENTS_PAGE))
+            yield from page
+            if len(page) < _MOMENTS_PAGE:
+                return
+            last = page[-1][0]
+
     def status(self) -> LedgerStatus:
         """Counts, facts, head and rate of one moment, and who is writing."""
         with self.lock, translated(self.path), reading(self.connection):
@@ -166,9 +181,13 @@ class LedgerView:
                 "coalesce(sum(drift = 'moved_since_import'), 0) FROM runs"
             )
             last = self._all("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+            skipped = self._all(
+                "SELECT coalesce(error_reason, 'unknown'), count(*) FROM runs WHERE state = 'skipped' "
+                "GROUP BY 1 ORDER BY 1"
+            )
             return LedgerStatus(
                 self.target, self.counts(), LedgerFacts(*facts), self.head(), last[0][0] if last else None,
-                self._rate(), holder_of(self.path),
+                self._rate(), holder_of(self.path), dict(skipped),
             )  # fmt: skip
 
     def writer(self) -> Holder | None:
@@ -208,6 +227,12 @@ class LedgerView:
         with self.lock, translated(self.path):
             return self.connection.execute(statement, tuple(parameters)).fetchall()
 
+
+_MOMENTS: Final = """
+    SELECT seq, at, kind, run_id,
+           CASE WHEN run_id IS NULL THEN body
+                WHEN kind = 'settled' AND json_valid(body) THEN json_extract(body, '$.state') END
+    FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
 
 EVENT_COLUMNS: Final = "seq, session, at, kind, run_id, body, previous, hash"
 

@@ -14,7 +14,7 @@ from dwctl.transfer.ledger.audit import AuditReport
 from dwctl.transfer.ledger.rows import LedgerRow
 from dwctl.transfer.ledger.schema import reading, translated
 from dwctl.transfer.ledger.view import LedgerView
-from dwctl.transfer.report.past import past_of
+from dwctl.transfer.report.past import past_in
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing, standing_of
 from dwctl.transfer.report.steps import steps_of
 from dwctl.transfer.report.transfer_report import (
@@ -66,7 +66,7 @@ def see(view: LedgerView, named: str) -> Seen:
     with view.lock, translated(view.path), reading(view.connection):
         target, head, writer = view.target, view.head(), view.writer()
         rows, unreadable = _as_far_as_readable(view, audit)
-        past = past_of(view.events()) if audit.ok else Past()
+        past = past_in(view) if audit.ok else Past()
     ledger = LedgerSeen(named, target.created_at, head, audit, writer, unreadable)
     return Seen(ledger, without_user(target.server), target.namespace, target.import_id, rows, past)
 
@@ -124,7 +124,7 @@ def reasons_of(row: LedgerRow, standing: Standing) -> tuple[str, ...]:
     return told or (_USUAL[standing],) if standing in _USUAL else told
 
 
-_NO_REASON: Final = frozenset({Standing.DIFFERS, Standing.IN_BOTH, Standing.NOT_COMPARED, Standing.LEFT_OUT})
+_NO_REASON: Final = frozenset({Standing.DIFFERS, Standing.IN_BOTH, Standing.NOT_COMPARED})
 _USUAL: Final = {Standing.MOVED_ON: "run_moved", Standing.BLOCKED: "partner_not_compared"}
 
 

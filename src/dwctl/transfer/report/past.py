@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from dwctl.transfer.ledger.log import EventKind, LedgerEvent
+from dwctl.transfer.ledger.log import EventKind, LedgerEvent, Moment
 from dwctl.transfer.ledger.rows import THERE, LedgerState
+from dwctl.transfer.ledger.schema import unbound
+from dwctl.transfer.ledger.view import LedgerView
 from dwctl.transfer.report.transfer_report import Bucket, Past, Session
 
 MOST_BUCKETS: Final = 72
@@ -18,18 +21,42 @@ MOST_BUCKETS: Final = 72
 _TICK: Final = 0.1
 _THERE: Final = frozenset(state.value for state in THERE)
 _AGAIN: Final = LedgerState.PLANNED.value
+# As plain text: the member of an enum takes longer to look up than all the rest that is done with most events.
+_OPENED, _SERVER, _CLOSED, _SENDING, _SETTLED = (
+    kind.value for kind in (EventKind.OPENED, EventKind.SERVER, EventKind.CLOSED, EventKind.SENDING, EventKind.SETTLED)
+)
+_COUNTED: Final = frozenset({EventKind.COMPARED.value, EventKind.ARCHIVED.value})
+_SAID: Final = ("who", "host", "command", "import_id", "dwctl_version", "server_version")
+
+
+def past_in(view: LedgerView) -> Past:
+    """Read the log of a ledger once; memory grows with the runs and the seconds, not with the events.
+
+    A clock that was set back gives no negative time: such a piece has none. Raises `LocalStateError` for a file that
+    cannot be read.
+    """
+    return _past_of(view.moments())
 
 
 def past_of(events: Iterable[LedgerEvent]) -> Past:
-    """Read the log once; memory grows with the runs and the seconds, not with the events.
+    """The same of events at hand."""
+    return _past_of(_moment_of(event) for event in events)
 
-    A clock that was set back gives no negative time: such a piece has none.
-    """
+
+def _moment_of(event: LedgerEvent) -> Moment:
+    said = event.body if event.run_id is None else None
+    if event.kind == _SETTLED:
+        said = str(event.facts.get("state"))
+    return event.seq, event.at, event.kind, event.run_id, said
+
+
+def _past_of(moments: Iterable[Moment]) -> Past:
     log = _Log()
-    for event in events:
-        log.take(event)
+    for _, at, kind, run_id, said in moments:
+        log.take(at, kind, run_id, said)
     sessions = tuple(_told(one) for one in log.sessions)
-    return _past(sessions, _buckets(log.sessions, sessions), log.durations)
+    durations = {unbound(run_id): taken for run_id, taken in log.durations.items()}
+    return _past(sessions, _buckets(log.sessions, sessions), durations)
 
 
 def of_last_session(past: Past, run_ids: Collection[str]) -> Past:
@@ -51,61 +78,57 @@ def _past(sessions: Sequence[Session], buckets: Iterable[Bucket], durations: Map
 class _Writing:
     """A session as it goes by. `ticks` counts what happened, by kind and tenth of a second since its start."""
 
-    session: Session
+    started_at: str
+    facts: Mapping[str, Any]
     start: float | None
     last: float | None
+    ended_at: str
+    ended: bool = False
     ticks: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class _Log:
     sessions: list[_Writing] = field(default_factory=list)
-    durations: dict[str, float] = field(default_factory=dict)
-    _sent: dict[str, float] = field(default_factory=dict)
+    durations: dict[str | bytes, float] = field(default_factory=dict)
+    _sent: dict[str | bytes, float] = field(default_factory=dict)
 
-    def take(self, event: LedgerEvent) -> None:
-        moment = _moment(event.at)
-        if event.kind == EventKind.OPENED:
-            self._open(event, moment)
+    def take(self, at: str, kind: str, run_id: str | bytes | None, said: str | None) -> None:
+        moment = _seconds(at)
+        if kind == _OPENED:
+            self.sessions.append(_Writing(at, _facts(said), moment, moment, at))
             return
         if not self.sessions:
             return
         writing = self.sessions[-1]
         if moment is not None and (writing.last is None or moment >= writing.last):
-            writing.last = moment
-            writing.session = replace(writing.session, ended_at=event.at)
-        if event.kind == EventKind.CLOSED:
-            writing.session = replace(writing.session, ended=True)
-        elif event.kind == EventKind.SERVER:
-            writing.session = replace(writing.session, server_version=_text(event.facts.get("server_version")))
-        elif event.run_id is not None:
-            self._of_a_run(writing, event, event.run_id, moment)
+            writing.last, writing.ended_at = moment, at
+        if run_id is not None:
+            self._of_a_run(writing, kind, run_id, said, moment)
+        elif kind == _CLOSED:
+            writing.ended = True
+        elif kind == _SERVER:
+            writing.facts = {**writing.facts, "server_version": _facts(said).get("server_version")}
 
-    def _open(self, event: LedgerEvent, moment: float | None) -> None:
-        facts = event.facts
-        said = {
-            name: _text(facts.get(name))
-            for name in ("who", "host", "command", "import_id", "dwctl_version", "server_version")
-        }
-        self.sessions.append(_Writing(Session(started_at=event.at, ended_at=event.at, ended=False, **said),  # type: ignore[arg-type]
-                                      moment, moment))  # fmt: skip
-
-    def _of_a_run(self, writing: _Writing, event: LedgerEvent, run_id: str, moment: float | None) -> None:
-        if event.kind == EventKind.SENDING and moment is not None:
-            self._sent[run_id] = moment
-        elif event.kind == EventKind.SETTLED:
-            state = str(event.facts.get("state"))
+    def _of_a_run(
+        self, writing: _Writing, kind: str, run_id: str | bytes, state: str | None, moment: float | None
+    ) -> None:
+        if kind == _SENDING:
+            if moment is not None:
+                self._sent[run_id] = moment
+        elif kind == _SETTLED:
             if state != _AGAIN:
-                self._count(writing, "there" if state in _THERE else "not_there", moment)
+                _count(writing, "there" if state in _THERE else "not_there", moment)
             sent = self._sent.pop(run_id, None)
             if sent is not None and moment is not None and moment >= sent and state in _THERE:
                 self.durations[run_id] = moment - sent
-        elif event.kind in {EventKind.COMPARED, EventKind.ARCHIVED}:
-            self._count(writing, event.kind, moment)
+        elif kind in _COUNTED:
+            _count(writing, kind, moment)
 
-    def _count(self, writing: _Writing, what: str, moment: float | None) -> None:
-        since = 0.0 if moment is None or writing.start is None else max(0.0, moment - writing.start)
-        writing.ticks[what, int(since / _TICK)] += 1
+
+def _count(writing: _Writing, what: str, moment: float | None) -> None:
+    since = 0.0 if moment is None or writing.start is None else max(0.0, moment - writing.start)
+    writing.ticks[what, int(since / _TICK)] += 1
 
 
 def _told(writing: _Writing) -> Session:
@@ -113,8 +136,11 @@ def _told(writing: _Writing) -> Session:
     for (what, _), count in writing.ticks.items():
         totals[what] += count
     seconds = 0.0 if writing.start is None or writing.last is None else max(0.0, writing.last - writing.start)
-    return replace(
-        writing.session, there=totals["there"], not_there=totals["not_there"], compared=totals["compared"],
+    who, host, command, import_id, dwctl_version, server_version = (_text(writing.facts.get(name)) for name in _SAID)
+    return Session(
+        started_at=writing.started_at, ended_at=writing.ended_at, ended=writing.ended, who=who, host=host,
+        command=command, import_id=import_id, dwctl_version=dwctl_version, server_version=server_version,
+        there=totals["there"], not_there=totals["not_there"], compared=totals["compared"],
         archived=totals["archived"], seconds=round(seconds, 3),
     )  # fmt: skip
 
@@ -137,7 +163,7 @@ def _cut(session: int, writing: _Writing, seconds: float, pieces: int) -> Iterab
     for piece in range(pieces):
         since = round(piece * width, 3)
         yield Bucket(
-            session, writing.session.started_at, since, found["there", piece], found["not_there", piece],
+            session, writing.started_at, since, found["there", piece], found["not_there", piece],
             found["compared", piece],
         )  # fmt: skip
 
@@ -146,11 +172,20 @@ def _at(ordered: list[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def _moment(text: str) -> float | None:
+def _seconds(text: str) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None
+
+
+def _facts(body: str | None) -> Mapping[str, Any]:
+    """The facts of an event of the ledger itself; none where its body was edited into something else."""
+    try:
+        facts = json.loads(body or "")
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -120,7 +120,7 @@ def _planned(bundle: PlannedBundle, rows: Mapping[str, LedgerRow]) -> ReportedBu
     if bundle.action is PlanAction.SKIP:
         if bundle.skip is Skip.DONE:
             return ReportedBundle(row, Standing.ARRIVED)
-        return ReportedBundle(row, Standing.LEFT_OUT, text=None if bundle.skip is None else bundle.skip.value)
+        return ReportedBundle(row, Standing.LEFT_OUT, () if bundle.skip is None else (bundle.skip.value,))
     return ReportedBundle(row, Standing.WOULD_ARRIVE)
 
 
@@ -128,7 +128,7 @@ def _bundle(result: Collected, rows: Mapping[str, LedgerRow], past: Past) -> Rep
     """The ledger's word where it has one about this very file; else the result's."""
     own = result.bundle
     row = None if result.run_id is None else rows.get(result.run_id)
-    if row is None or not (row.there or row.file == own.row.file) or own.text == Skip.DUPLICATE.value:
+    if row is None or not (row.there or row.file == own.row.file) or own.reasons == (Skip.DUPLICATE.value,):
         return own
     known = bundle_of(row, past)
     text = own.text if known.text is None and known.kind is not Kind.GOOD else known.text
@@ -148,8 +148,8 @@ def _untold(result: ImportResult, run: RunFacts | None, *, dry_run: bool) -> Rep
     standing = _STANDINGS.get(result.state, Standing.NOT_COMPARED)
     if standing is Standing.REFUSED:
         reasons = tuple(dict.fromkeys((*reasons, *refusing_rules(result))))
-    if standing is Standing.LEFT_OUT:
-        text = result.skipped_because
+    if standing is Standing.LEFT_OUT and result.skipped_because is not None:
+        reasons = (*reasons, result.skipped_because)
     return ReportedBundle(row, standing, reasons, text, next_step, result.seconds)
 
 

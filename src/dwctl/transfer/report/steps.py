@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dwctl.transfer.files.sources import STDIN
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
 from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope, Step, TransferReport
+from dwctl.typed_commands import command_line
 
 _AGAIN: Final = (
     Standing.PLANNED, Standing.SENDING, Standing.UNKNOWN, Standing.NOT_COMPARED, Standing.FAILED, Standing.BLOCKED,
@@ -28,11 +28,13 @@ def _steps(report: TransferReport) -> Iterator[Step]:
     if report.answer is Answer.DAMAGED:
         yield Step(
             "Find out who changed the ledger, and compare it with a head that was kept elsewhere, before anything is "
-            "imported by it.", _typed("dwctl", "ledger", "audit", *ledger, "--expect-head", "HEAD"),
+            "imported by it.", command_line("dwctl", "ledger", "audit", *ledger, "--expect-head", "HEAD"),
         )  # fmt: skip
         return
     if report.of_a_moment:
-        yield Step("An import is running: wait for its end.", _typed("dwctl", "ledger", "status", "--watch", *ledger))
+        yield Step(
+            "An import is running: wait for its end.", command_line("dwctl", "ledger", "status", "--watch", *ledger)
+        )
     yield from _on_the_server(report, ledger)
     yield from _not_there(report, ledger)
     yield from _again(report, ledger)
@@ -44,12 +46,12 @@ def _steps(report: TransferReport) -> Iterator[Step]:
     if report.drift_unknown and report.ledger is not None:
         yield Step(
             "Ask the embedded application whether it moved any of them since their export.",
-            _typed("dwctl", "embedded", "drift", *ledger, "--note"),
+            command_line("dwctl", "embedded", "drift", *ledger, "--note"),
         )  # fmt: skip
     if report.answer is Answer.COMPLETE and report.ledger is not None:
         yield Step(
             "Keep this head where the ledger is not; it pins everything that was written down.",
-            _typed("dwctl", "ledger", "audit", *ledger, "--expect-head", report.ledger.head.hash),
+            command_line("dwctl", "ledger", "audit", *ledger, "--expect-head", report.ledger.head.hash),
         )  # fmt: skip
     if report.answer is Answer.COMPLETE and report.scope in {Scope.DRY_RUN, Scope.PLAN}:
         yield Step("Import them.", _import(report, report.bundles, ledger))
@@ -57,10 +59,12 @@ def _steps(report: TransferReport) -> Iterator[Step]:
 
 def _on_the_server(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
     for bundle in _first(report.of(Standing.IN_BOTH)):
-        yield Step(str(STANDINGS[Standing.IN_BOTH].fix), _typed("dwctl", "ledger", "show", bundle.row.run_id, *ledger))
+        yield Step(
+            str(STANDINGS[Standing.IN_BOTH].fix), command_line("dwctl", "ledger", "show", bundle.row.run_id, *ledger)
+        )
     if report.counts[Standing.DIFFERS]:
         yield Step(
-            str(STANDINGS[Standing.DIFFERS].fix), _typed("dwctl", "ledger", "list", "--differs", *ledger)
+            str(STANDINGS[Standing.DIFFERS].fix), command_line("dwctl", "ledger", "list", "--differs", *ledger)
         )  # fmt: skip
 
 
@@ -74,16 +78,16 @@ def _not_there(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
         )  # fmt: skip
     for reason in [group.reason for group in report.reasons if group.standing is Standing.REFUSED][:_RULES]:
         if reason is not None and reason not in _LINKS:
-            yield Step(f"Mend what {reason} refuses.", _typed("dwctl", "explain", reason))
+            yield Step(f"Mend what {reason} refuses.", command_line("dwctl", "explain", reason))
     if report.counts[Standing.MOVED_ON]:
         yield Step(
             str(STANDINGS[Standing.MOVED_ON].fix),
-            _typed("dwctl", "ledger", "list", "--state", "moved", *ledger) if ledger else None,
+            command_line("dwctl", "ledger", "list", "--state", "moved", *ledger) if ledger else None,
         )  # fmt: skip
     for bundle in _first(report.of(Standing.UNREADABLE)):
         yield Step(
             str(bundle.next_step or STANDINGS[Standing.UNREADABLE].fix),
-            _typed("dwctl", "bundle", "verify", str(bundle.row.file)),
+            command_line("dwctl", "bundle", "verify", str(bundle.row.file)),
         )  # fmt: skip
 
 
@@ -114,7 +118,7 @@ def _import(report: TransferReport, bundles: Iterable[ReportedBundle], ledger: l
     words = ["dwctl", "history-import", _place(files)]
     words += [] if report.server is None else ["--server", report.server]
     words += [] if report.namespace is None else ["--namespace", report.namespace]
-    return _typed(*words, *ledger, *more)
+    return command_line(*words, *ledger, *more)
 
 
 def _place(files: list[str]) -> str:
@@ -124,8 +128,3 @@ def _place(files: list[str]) -> str:
         return os.path.commonpath([os.path.dirname(file) for file in files]) or "."  # noqa: PTH120 - bears any name
     except ValueError:  # none, or absolute and relative ones
         return "PATHS"
-
-
-def _typed(*words: str) -> str:
-    """A command as it is typed into a shell. What cannot be typed as it stands becomes a word to fill in."""
-    return " ".join(shlex.quote(word) if word.isprintable() else "…" for word in words)

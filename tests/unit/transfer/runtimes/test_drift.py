@@ -10,7 +10,16 @@ import pytest
 
 from dwctl.embedded.positions import Position
 from dwctl.errors import ExitCode
-from dwctl.transfer.runtimes.drift import NEXT_STEPS, Carried, DriftState, Expected, compare, judge, look_for_drift
+from dwctl.transfer.runtimes.drift import (
+    AT_ONCE,
+    NEXT_STEPS,
+    Carried,
+    DriftState,
+    Expected,
+    compare,
+    judge,
+    look_for_drift,
+)
 from dwctl.transfer.runtimes.positions import Look
 
 AT = "2026-11-22T22:11:34.036225Z"
@@ -97,18 +106,18 @@ class Side:
 
 
 def test_many_are_asked_about_together_and_the_worst_come_first() -> None:
-    rows = [STANDS._replace(run_id=f"run-{number}") for number in range(2500)]
+    rows = [STANDS._replace(run_id=f"run-{number}") for number in range(AT_ONCE + 500)]
     rows[7] = rows[7]._replace(last_history_sequence=13)
-    rows[2400] = rows[2400]._replace(status="completed")
-    runs = [expected(f"run-{number}") for number in range(2501)]
-    runs[2400] = runs[2400]._replace(carried=Carried.IMPORTED)
+    rows[-100] = rows[-100]._replace(status="completed")
+    runs = [expected(f"run-{number}") for number in range(AT_ONCE + 501)]
+    runs[-101] = runs[-101]._replace(carried=Carried.IMPORTED)
     side = Side(*rows)
     report = look_for_drift(lambda: iter(runs), side)
-    assert [len(question) for question in side.questions] == [1000, 1000, 501]
+    assert [len(question) for question in side.questions] == [AT_ONCE, 501]
     assert [(row.expected.run_id, row.state.value) for row in report.rows] == [
-        ("run-2400", "moved_since_import"), ("run-7", "moved_since_export"), ("run-2500", "gone"),
+        (rows[-100].run_id, "moved_since_import"), ("run-7", "moved_since_export"), (runs[-1].run_id, "gone"),
     ]  # fmt: skip
-    assert (report.total, report.moved, report.exit_code, report.unmoved) == (2501, 2, ExitCode.NO, [])
+    assert (report.total, report.moved, report.exit_code, report.unmoved) == (len(runs), 2, ExitCode.NO, [])
     assert report.doubts == ("a doubt",)
 
 
