@@ -20,6 +20,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PATH = next((found for name in NAMES if (found := shutil.which(name))), None)
 """Where a Chromium is; None where there is none."""
 
+LEFT_OUT = PATH is None and not os.environ.get("DWCTL_REQUIRE_BROWSER")
+"""Whether tests that need one are skipped; where it is required, they fail without it."""
+
 _COMPLAINTS = {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Audits.issueAdded"}
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dwctl.render.html_gate import gate_html
-from headless_browser import PATH, Browser, browser
+from headless_browser import LEFT_OUT, Browser, browser
 from told_gates import green_report, hostile_report, large_report, mixed_report
 
-pytestmark = pytest.mark.skipif(PATH is None, reason="no Chromium is installed, so no page can be opened")
+pytestmark = pytest.mark.skipif(LEFT_OUT, reason="no Chromium is installed, so no page can be opened")
 
 REPORTS = {"mixed": mixed_report, "green": green_report, "hostile": hostile_report, "large": large_report}
 WIDTHS = (390, 1280)

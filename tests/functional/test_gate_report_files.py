@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from dwctl.render.html_gate import ALL
-from headless_browser import PATH, browser
+from headless_browser import LEFT_OUT, browser
 from html_claims import Page, missing_claims
 from output_schemas import document
 from rehearsal_server import CONTROL, on_a_socket
@@ -90,7 +90,7 @@ def test_every_format_says_what_the_json_says(told: tuple[int, dict[str, Any], d
         assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(PATH is None, reason="no Chromium is installed, so no page can be opened")
+@pytest.mark.skipif(LEFT_OUT, reason="no Chromium is installed, so no page can be opened")
 def test_a_browser_opens_the_page_without_a_request_or_a_complaint(
     told: tuple[int, dict[str, Any], dict[str, str]], tmp_path: Path
 ) -> None:
