@@ -10,31 +10,21 @@ from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.world import Fact, Missing, World
 from dwctl.checklist.gate.check import Check, Finding, Need
 from dwctl.checklist.gate.table import CHECK
+from unasked_worlds import world_of
 
 NOW = "2026-11-23T08:00:00.000000Z"
-
-FACTS = (
-    "server", "operator", "workers", "queues", "runs", "embedded", "bundles", "archives", "ledger", "drift",
-)  # fmt: skip
 
 
 def world(
     described: Described | None = None, *, missing: Mapping[Need, Missing] | None = None, **facts: Callable[[], Any]
 ) -> World:
     """A world that has these facts; whoever asks for another one is a mistake."""
-    made: dict[str, Any] = {name: Fact(facts.pop(name, nobody)) for name in FACTS}
-    assert not facts
-    return World(described or cutover(), "production", lambda: NOW, missing or {}, **made)
+    return world_of(described or cutover(), NOW, missing, {name: Fact(make) for name, make in facts.items()})
 
 
 def cutover(**changes: Any) -> Described:
     """A description with nothing but these."""
     return Described(None, "orders", **{"ledger": Path("no-ledger.db"), **changes})
-
-
-def nobody() -> Any:
-    """The source of a fact that no check of the test may ask for."""
-    raise AssertionError("nobody was to be asked this")
 
 
 def found(name: str, asked: World) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from dwctl.server.retries import ONCE
 from dwctl.server.target import Credential, Target
 from dwctl.server.transport import Server
 from dwctl.settings import Role
+from unasked_worlds import world_of
 
 NOW = "2026-11-23T12:00:00.000000Z"
 TOKENS = {role: Credential(Secret(f"tok-{role}"), f"DW_{role.upper()}_TOKEN") for role in Role}
@@ -53,13 +54,6 @@ def wire(answers: Mapping[str, Answer], target: Target = TARGET, now: float = 1_
     return Server(target, transport=httpx.MockTransport(respond), policy=ONCE, now=lambda: now)
 
 
-def _not_there(what: str) -> Callable[[], Any]:
-    def ask() -> Any:
-        raise AssertionError(f"{what} was asked for")
-
-    return ask
-
-
 def world(
     server: Server | None = None,
     *,
@@ -75,32 +69,21 @@ def world(
     absent = {Need.BUNDLES: NONE} if bundles is None else {}
     absent |= {Need.LEDGER: NONE} if ledger is None else {}
 
-    def fact(value: Any, what: str) -> Fact[Any]:
+    given = {
+        "server": server or wire({}), "operator": operator, "workers": workers, "queues": queues, "bundles": bundles,
+        "ledger": ledger,
+    }  # fmt: skip
+    facts = {name: _fact(value) for name, value in given.items() if value is not None}
+    return world_of(described or Described(None, "orders"), NOW, {**absent, **(missing or {})}, facts)
+
+
+def _fact(value: Any) -> Fact[Any]:
+    def answer() -> Any:
         if isinstance(value, Exception):
-            error = value
+            raise value
+        return value
 
-            def fail() -> Any:
-                raise error
-
-            return Fact(fail)
-        return Fact(_not_there(what)) if value is None else Fact(lambda: value)
-
-    return World(
-        described=described or Described(None, "orders"),
-        namespace="production",
-        now=lambda: NOW,
-        missing={**absent, **(missing or {})},
-        server=fact(server or wire({}), "the server"),
-        operator=fact(operator, "the operators' server"),
-        workers=fact(workers, "the workers"),
-        queues=fact(queues, "the queues"),
-        runs=fact(None, "the runs"),
-        embedded=fact(None, "the embedded side"),
-        bundles=fact(bundles, "the bundles"),
-        archives=fact(None, "the archives"),
-        ledger=fact(ledger, "the ledger"),
-        drift=fact(None, "the drift"),
-    )
+    return Fact(answer)
 
 
 def worker(worker_id: str = "w-1", queue: str | None = "orders", status: str = "active", **changes: Any) -> Worker:

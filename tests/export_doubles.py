@@ -76,6 +76,6 @@ def agree(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def log_lines(folder: Path) -> list[tuple[str, str]]:
-    """The calls of hooks that are on record."""
-    lines = [json.loads(line) for line in (folder / "export-log.jsonl").read_text().splitlines()]
+    """The calls of hooks that are on record, each line held against its schema."""
+    lines = [document(line, "export-log-line") for line in (folder / "export-log.jsonl").read_text().splitlines()]
     return [(line["hook"], line["outcome"]) for line in lines]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,10 +13,10 @@ from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.archives import ArchiveReading, Hashed, archive_facts
 from dwctl.checklist.facts.bundles import Reading, bundle_facts
 from dwctl.checklist.facts.facts import (
+    ApplicationRuns,
     ArchiveFact,
     BundleFact,
     BundleSet,
-    ClosedRuns,
     DriftFacts,
     LedgerFact,
     LedgerFacts,
@@ -25,6 +25,8 @@ from dwctl.checklist.facts.facts import (
 from dwctl.checklist.facts.verified import VerifiedFiles
 from dwctl.checklist.facts.world import Fact, Missing, World
 from dwctl.checklist.gate.check import Need
+from dwctl.embedded.open_runs import OpenRun
+from unasked_worlds import world_of
 
 T = TypeVar("T")
 
@@ -82,18 +84,19 @@ def ledger(*rows: LedgerFact) -> LedgerFacts:
     return LedgerFacts("ledger.db", "http://localhost", "default", "cutover-1", rows, "a" * 64, True)
 
 
-def closed(*run_ids: str) -> ClosedRuns:
-    """What the embedded database says has ended."""
-    return ClosedRuns("database sqlite:///app.db", NOW, frozenset(run_ids))
+def application(*closed: str, is_open: tuple[OpenRun, ...] = ()) -> ApplicationRuns:
+    """What the embedded database says has ended, and what is open."""
+    return ApplicationRuns("database sqlite:///app.db", NOW, frozenset(closed), is_open)
+
+
+def open_run(number: int, workflow_type: str | None = "orders.process", queue: str = "orders") -> OpenRun:
+    """An open run of the application; that of the bundle of this number."""
+    return OpenRun(f"run-{number}", f"order-{number}", workflow_type, queue)
 
 
 def fact(value: T) -> Fact[T]:
     """A fact that is known."""
     return Fact(lambda: value)
-
-
-def _not_asked() -> Any:
-    raise AssertionError("a check asked for what this world does not have")
 
 
 def world(*bundles: BundleFact, missing: Mapping[Need, Missing] | None = None, **given: Any) -> World:
@@ -103,17 +106,14 @@ def world(*bundles: BundleFact, missing: Mapping[Need, Missing] | None = None, *
     """
     facts: dict[str, Fact[Any]] = {name: fact(value) for name, value in given.items() if name not in _PLAIN}
     facts.setdefault("bundles", fact(BundleSet(bundles, 0)))
-    unasked: Callable[[str], Fact[Any]] = lambda name: facts.get(name) or Fact(_not_asked)  # noqa: E731
     missing = dict(missing or {})
     if "ledger" not in given:
         missing.setdefault(Need.LEDGER, Missing("there is no ledger"))
     described = given.get("described") or Described(
         None, "orders", bundles=("/exports",), archives=("/archive",), ledger=Path("/nowhere/ledger.db")
     )
-    names = ("server", "operator", "workers", "queues", "runs", "embedded", "bundles", "archives", "ledger", "drift")
-    sources: dict[str, Any] = {name: unasked(name) for name in (*names, "closed")}
-    plain: dict[str, Any] = {"namespace": given.get("namespace", "default"), "deep": given.get("deep", False)}
-    return World(described=described, now=lambda: NOW, missing=missing, **plain, **sources)
+    namespace, deep = given.get("namespace", "default"), given.get("deep", False)
+    return world_of(described, NOW, missing, facts, namespace=namespace, deep=deep)
 
 
 _PLAIN: Final = frozenset({"described", "namespace", "deep"})

@@ -9,28 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from dwctl.checklist.description.described import Described
-from dwctl.checklist.facts.world import Fact, Missing, World
+from dwctl.checklist.facts.world import Missing, World
 from dwctl.checklist.gate.check import Check, Evidence, Finding, Need, Severity, State
 from dwctl.checklist.gate.results import GateResult, Result
 from dwctl.checklist.gate.runner import Times
+from unasked_worlds import world_of
 
 NOW = "2026-11-23T08:00:00.000000Z"
-
-
-def _unasked() -> Any:
-    raise AssertionError("no check of this test asks for it")
 
 
 def world(
     missing: Mapping[Need, Missing] | None = None, *, path: Path | None = Path("cutover.toml"), name: str = "orders"
 ) -> World:
     """A world in which every source is there, and none answers."""
-    facts = ("server", "operator", "workers", "queues", "runs", "embedded", "bundles", "archives", "ledger", "drift")
-    asked: dict[str, Any] = {fact: Fact(_unasked) for fact in facts}
-    return World(
-        described=Described(path=path, name=name), namespace="production", now=lambda: NOW, missing=missing or {},
-        **asked,
-    )  # fmt: skip
+    return world_of(Described(path=path, name=name), NOW, missing, {})
 
 
 def answering(state: State, said: str = "so it is", **more: Any) -> Callable[[World], Finding]:

@@ -42,7 +42,7 @@ def fact(number: int = 1, **changes: Any) -> LedgerFact:
 def ledger(*rows: LedgerFact, **changes: Any) -> LedgerFacts:
     """The ledger of the cutover with these rows."""
     given: dict[str, Any] = {
-        "path": "/work/ledger.db", "server": URL, "namespace": "production", "import_id": "orders-1", "rows": rows,
+        "path": "/srv/ledger.db", "server": URL, "namespace": "production", "import_id": "orders-1", "rows": rows,
         "head": "ab" * 32, "sound": True, "audited": "the end of its log",
     }  # fmt: skip
     return LedgerFacts(**(given | changes))
@@ -115,7 +115,7 @@ def gate(
     **changes: Any,
 ) -> World:
     """A world of these; another answer than those named is a mistake of the test."""
-    about = {"bundles": ("exports",), "ledger": Path("/work/ledger.db"), **changes}
+    about = {"bundles": ("exports",), "ledger": Path("/srv/ledger.db"), **changes}
     server = wire(answers or {})
     made = world(
         cutover(**about), server=lambda: server, ledger=lambda: known, runs=lambda: Walk(tuple(runs), complete, 1),

@@ -18,6 +18,7 @@ from dwctl.server.results import Worker
 from dwctl.transfer.ledger.changes import MOVED_SINCE_IMPORT
 from dwctl.transfer.report.transfer_report import Bucket, Past, Session
 from told_transfers import HOSTILE
+from unasked_worlds import world_of
 
 T = TypeVar("T")
 BEGAN: Final = "2026-11-24T08:00:00.000000Z"
@@ -241,16 +242,9 @@ def failing(error: Exception) -> Callable[[], Any]:
     return make
 
 
-def unasked() -> Fact[Any]:
-    """A fact that nobody has asked for, and that no report may ask for."""
-    return Fact(failing(AssertionError("a report asked for it")))
-
-
 def world(missing: Mapping[Need, Missing] | None = None, families: tuple[Family, ...] = (), **facts: Any) -> World:
     """The last look; what is not named was not asked."""
-    names = "server operator workers queues runs embedded bundles archives ledger drift".split()
-    given: dict[str, Any] = {name: facts.get(name) or unasked() for name in names}
-    return World(Described(None, "orders", families=families), "production", lambda: NOW, missing or {}, **given)
+    return world_of(Described(None, "orders", families=families), NOW, missing, facts)
 
 
 FAMILY: Final = Family("orders", "orders", ("orders.process",), ("orders.charge",))

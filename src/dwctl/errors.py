@@ -175,3 +175,12 @@ class Interrupted(DwctlError):
     """SIGINT or SIGTERM arrived; what was in flight has been finished or named."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def own_lines(error: BaseException) -> tuple[str, ...]:
+    """The lines of dwctl that an exception went through (`module:line`), the deepest last; they hold no data."""
+    lines, step = [], error.__traceback__
+    while step is not None:
+        lines.append(f"{step.tb_frame.f_globals.get('__name__', '')}:{step.tb_lineno}")
+        step = step.tb_next
+    return tuple(line for line in lines if line.startswith("dwctl."))

@@ -17,8 +17,10 @@ from dwctl.embedded.check_rows import CHECK_ROWS
 from dwctl.embedded.database_reasons import DATABASE_REASONS, DatabaseReason
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
+from dwctl.server.request_reasons import REQUEST_REASONS
 from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
 from dwctl.transfer.exports.reasons import EXPORT_REASONS
+from dwctl.transfer.files.reasons import FILE_REASONS
 from dwctl.transfer.imports.reasons import IMPORT_REASONS
 from dwctl.transfer.ledger.reasons import LEDGER_REASONS
 from dwctl.transfer.report.reasons import REPORT_REASONS
@@ -117,6 +119,8 @@ def _rules() -> Iterator[Explanation]:
 
 _OWN_REASONS = (
     OWN_REASONS,
+    REQUEST_REASONS,
+    FILE_REASONS,
     IMPORT_REASONS,
     EXPORT_REASONS,
     STORAGE_REASONS,
@@ -205,7 +209,8 @@ def explanation(identifier: str) -> Explanation:
     rows = {row.id: row for row in all_explanations()}
     if identifier in rows:
         return rows[identifier]
-    near = difflib.get_close_matches(identifier, rows, n=3, cutoff=0.5)
+    near = [name for name in rows if name.endswith(f".{identifier}")]
+    near += [name for name in difflib.get_close_matches(identifier, rows, n=3, cutoff=0.5) if name not in near]
     near += [name for name in rows if identifier in name and name not in near][:3]
     suggestion = f"Did you mean {', '.join(near[:4])}? " if near else ""
     raise NotFound(

@@ -30,7 +30,7 @@ def commands(command: Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
         yield from commands(child, (*path, name))
 
 
-ROOT = typer.main.get_command(app)
+ROOT: Command = typer.main.get_command(app)
 ALL = dict(commands(ROOT))
 LEAVES = {path: command for path, command in ALL.items() if not hasattr(command, "commands")}
 EXPECTED = {
@@ -63,6 +63,12 @@ def test_a_command_has_a_paragraph_and_examples_that_can_be_typed(path: tuple[st
     assert [complaint for line in lines for complaint in untypable(line)] == []
 
 
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_the_paragraphs_of_a_command_fit_a_terminal_of_80_columns(path: tuple[str, ...]) -> None:
+    about, _, _ = (ALL[path].help or "").partition("Examples:")
+    assert [line for line in about.splitlines()[1:] if len(line) > 78] == []
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_every_option_and_argument_is_described(path: tuple[str, ...]) -> None:
     silent = [p.name for p in LEAVES[path].params if not getattr(p, "help", None) and p.name != "help"]
@@ -87,12 +93,18 @@ def test_the_commands_of_the_readme_can_be_typed() -> None:
     assert [complaint for line in lines for complaint in untypable(line)] == []
 
 
+def test_the_readme_names_every_command_and_group() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in ROOT.commands if not re.search(rf"\bdwctl {name}\b", text)] == []
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
         ("dwctl bundle burn x.json", "no command: bundle burn"),
         ("dwctl bundle verify --no-such x.json", "no option --no-such"),
         ("dwctl bundle", "not a whole command"),
+        ("dwctl checklist --skip 11 burn", "no command: checklist burn"),
     ],
 )
 def test_an_example_that_cannot_be_typed_is_noticed(line: str, complaint: str) -> None:
@@ -144,11 +156,15 @@ def untypable(line: str) -> Iterator[str]:
     """What is wrong with a command line: a command or an option that does not exist."""
     command = ROOT
     path: tuple[str, ...] = ()
-    for word in before_the_shell(shlex.split(line, comments=True)[1:]):
-        if word.startswith("--"):
-            known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
-            if word.split("=")[0] not in {*known, "--help", "--version"}:
+    words = before_the_shell(shlex.split(line, comments=True)[1:])
+    for word in words:
+        if word.startswith("-") and word.strip("-"):
+            known = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts)}
+            option, given, _ = word.partition("=")
+            if option not in {*known, "--help", "--version", "-h", "-V"}:
                 yield f"no option {word} of dwctl {' '.join(path)}"
+            elif option in known and not (given or known[option].is_flag or known[option].count):
+                next(words, None)
         elif hasattr(command, "commands"):
             path = (*path, word)
             if word not in command.commands:

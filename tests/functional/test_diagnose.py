@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from diagnose_world import Capture, Eater, Json, World, a_world, asked, bundle, ids, imported
+from dwctl.cli.main import run
 from rehearsal_server import CONTROL, ready_run, served
 from rows_of_bundles import empty_database, put_bundle
 from sample_bundles import LEASED, sealed
@@ -176,3 +179,21 @@ def test_an_imported_run_is_visible_but_not_claimed(world: World, capsys: Captur
     code, row, found = asked(capsys, "order-1")
     assert (code, row) == (1, "worker_stale")
     assert found["command"] == "dwctl worker show --namespace production w-1"
+
+
+def test_a_narrow_terminal_shows_each_fact_with_who_has_it_and_the_command_whole(
+    world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(capsys, bundle())
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    wide = command(capsys, "diagnose", "order-1")[1].splitlines()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(["diagnose", "order-1"]) == 1
+    text = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
+    assert re.search("^  type +orders.process$", text, re.MULTILINE)
+    assert re.search("^ +has it  .server, bundle, ledger.$", text, re.MULTILINE)
+    assert re.search("^ +not asked  .embedded.$", text, re.MULTILINE)
+    assert wide[-1].startswith("  next: dwctl ")
+    assert wide[-1] in text.splitlines()
+    assert all(len(line) <= 60 for line in text.splitlines()[:-1])

@@ -61,6 +61,33 @@ def test_select_alone_is_enough(capsys: Capture, server: TestDatabase) -> None:
     assert "granted" not in err
 
 
+@pytest.mark.parametrize("prefix", ["", "shop_"])
+def test_the_application_s_own_env_is_enough(capsys: Capture, embedded_scratch: TestDatabase, prefix: str) -> None:
+    """As Laravel reads it: a password full of signs, a prefix, a zone; nothing else of the file is looked at."""
+    url, wanted = embedded_scratch.url, len(runs(listed(capsys, embedded_scratch)[1]))
+    if prefix:
+        rename_with_prefix(embedded_scratch, prefix)
+    values = {"APP_KEY": "base64:planted", "DB_PREFIX": prefix, "APP_TIMEZONE": "UTC"}
+    if embedded_scratch.engine == "sqlite":
+        Path("shop/database").mkdir(parents=True)
+        Path(str(url.database)).rename("shop/database/database.sqlite")
+        values |= {"DB_CONNECTION": "sqlite"}
+    else:
+        url = embedded_scratch.reader(*(prefix + table for table in EXPECTED))
+        laravel = {"mariadb": "mysql", "postgresql": "pgsql"}[embedded_scratch.engine]
+        values |= {"DB_CONNECTION": laravel, "DB_HOST": url.host or "", "DB_PORT": str(url.port)}
+        values |= {"DB_DATABASE": str(url.database), "DB_USERNAME": url.username or ""}
+        values |= {"DB_PASSWORD": f"'{url.password}'"}
+        Path("shop").mkdir()
+    Path("shop/.env").write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    code, out, err = command(capsys, "embedded", "inventory", "--laravel-env", "shop/.env", "--output", "jsonl", "-v")
+    assert code == 0, err
+    assert len(runs(out)) == wanted > 0
+    assert "from --laravel-env shop/.env" in err
+    assert "planted" not in out + err
+    assert url.password is None or str(url.password) not in out + err
+
+
 def test_a_table_that_is_not_granted_is_said_and_the_rest_is_there(capsys: Capture, server: TestDatabase) -> None:
     url = server.reader(*(EXPECTED.keys() - {"workflow_tasks"}))
     code, out, err = listed(capsys, url)
@@ -68,6 +95,8 @@ def test_a_table_that_is_not_granted_is_said_and_the_rest_is_there(capsys: Captu
     assert "workflow_tasks" in err
     assert "SELECT" in err
     assert len(runs(out)) == len(runs(listed(capsys, server)[1]))
+    code, out, err = listed(capsys, url, "--summary")
+    assert (code, "workflow_tasks" in out, "workflow_tasks" in err, "SELECT" in err) == (0, False, True, True), err
 
 
 def test_without_the_table_of_runs_there_is_no_answer(capsys: Capture, server: TestDatabase) -> None:

@@ -163,6 +163,32 @@ def test_rows_turn_a_check(place: Place, name: str, red: str, state: str, ids: l
     assert place.state(name) == "pass"
 
 
+def test_only_starters_of_the_described_families_must_be_paused(place: Place) -> None:
+    insert(place.database, "workflow_schedules", id="s", schedule_id="nightly", status="active",
+           action='{"workflow_type":"reports.nightly"}')  # fmt: skip
+    change(place.database, f"UPDATE workflow_instances SET created_at = '{AFTER}', workflow_type = 'reports.build' "
+                           f"WHERE id = '{INSTANCE}'")  # fmt: skip
+    assert (place.state("starters.paused"), place.state("starters.schedules")) == ("fail", "fail")
+    place.describe(**{"[family]": 'name = "orders"\ntask_queue = "orders"\nworkflow_types = ["orders.process"]'})
+    paused, schedules = place.ask("starters.paused"), place.ask("starters.schedules")
+    assert (paused["state"], schedules["state"]) == ("pass", "pass")
+    assert paused["said"] == f"no workflow of the types orders.process was started since {SINCE}"
+    assert schedules["evidence"][0]["came"] == "none of the types orders.process; 1 start other types"
+    change(
+        place.database,
+        f"UPDATE workflow_instances SET workflow_type = 'orders.process' WHERE id = '{INSTANCE}'",
+        SCHEDULES.format("""action = '{"workflow_type":"orders.process"}'"""),
+    )
+    for name, state in (("starters.paused", "fail"), ("starters.schedules", "fail")):
+        turned = place.ask(name)
+        assert turned["state"] == state
+        code, out, _ = command(place.capsys, *turned["command"].split()[1:], "--json")
+        (answer,) = [check for check in document(out, "embedded-check")["checks"] if check["answer"] != "skipped"]
+        assert (code, answer["answer"], "--type orders.process" in turned["command"]) == (1, state, True)
+    change(place.database, SCHEDULES.format("action = '[]'"))
+    assert place.state("starters.schedules") == "fail"
+
+
 def test_the_command_of_a_finding_says_the_same(place: Place) -> None:
     for name, red, state, _, _ in TURNS:
         if name in ("types.schedules", "starters.schedules"):
@@ -328,3 +354,14 @@ def test_a_ledger_that_is_damaged_leaves_it_unknown_what_is_in_both(place: Place
     (folder / "ledger.db").write_bytes(b"no ledger" * 1000)
     assert place.ask("starters.both_runtimes")["said"].startswith("the ledger cannot be looked at: ")
     assert place.state("starters.paused") == "pass"
+
+
+def test_a_database_whose_variable_is_not_set_here_is_unknown_and_keeps_nothing_else_from_being_asked(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOP_DATABASE_URL", raising=False)
+    place.describe(embedded='database_url_env = "SHOP_DATABASE_URL"')
+    asked = place.ask("v1.drained")
+    assert asked["state"] == "unknown"
+    assert "SHOP_DATABASE_URL" in asked["said"]
+    assert place.state("types.bundles") == "pass"

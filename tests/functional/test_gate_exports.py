@@ -288,8 +288,11 @@ def test_bundles_that_are_too_large_for_http_are_told(place: Place) -> None:
     ("without", "unknown"),
     [
         ({"server": False}, {"exports.dry_run", "retention.archived"}),
-        ({"embedded": False}, {"exports.drift", "retention.exported", "retention.archived"}),
-        ({"bundles": False}, {*OF_BUNDLES, "exports.dry_run", "exports.drift", "retention.archived"}),
+        ({"embedded": False}, {"exports.complete", "exports.drift", "retention.exported", "retention.archived"}),
+        (
+            {"bundles": False},
+            {*OF_BUNDLES, "exports.complete", "exports.dry_run", "exports.drift", "retention.archived"},
+        ),
     ],
     ids=["server", "embedded", "bundles"],
 )

@@ -55,7 +55,7 @@ def test_a_closed_run_that_was_imported_needs_no_archive(place: Place) -> None:
     state, check = place.ask("retention.archived")
     assert (state, check["count"]) == ("warn", 1)
 
-    assert run(place.capsys, "dwctl history-import exports --archive-terminal") == 0
+    assert run(place.capsys, check["command"]) == 0
     assert place.state("retention.archived") == "pass"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -169,6 +170,34 @@ def test_a_canary_is_followed_by_the_rest(server: Faulty, capsys: Capture) -> No
     code, found = import_folder(capsys, server)
     assert (code, found["summary"]["imported"], found["summary"]["skipped_because"]) == (0, 3, {"done": 2})
     assert (states(), server.posts) == (["imported"] * 5, 5)
+
+
+def test_the_ledger_keeps_why_a_bundle_was_left_out(server: Faulty, capsys: Capture) -> None:
+    write_many(Path("bundles"), 3, SMALL)
+    put(ORDER)
+    only = json.loads(WAITING.read_text("utf-8"))["workflow"]["workflow_type"]
+    assert import_folder(capsys, server, "--only", only, "--limit", "2")[0] == ExitCode.DONE
+    why = {row.run_id: row.error_reason for row in rows().values() if row.state is LedgerState.SKIPPED}
+    assert sorted(map(str, why.values())) == ["limit", "not_chosen"]
+    beyond = next(run for run, word in why.items() if word == "limit")
+    _, out, _ = command(capsys, "ledger", "status", "--ledger", "ledger.db")
+    assert "Left out by choice: 1 limit, 1 not_chosen (dwctl explain WORD)." in out
+    found = json.loads(command(capsys, "ledger", "status", "--ledger", "ledger.db", "--json")[1])
+    assert found["skipped_because"] == {"limit": 1, "not_chosen": 1}
+    _, out, _ = command(capsys, "ledger", "list", "--ledger", "ledger.db", "--rule", "limit")
+    (line,) = (line for line in out.splitlines() if line.startswith("skipped"))
+    assert (line.split()[1], line.split()[-1]) == (beyond, "limit")
+    _, out, _ = command(capsys, "ledger", "show", beyond, "--ledger", "ledger.db")
+    assert re.search(r"left out by +limit\n", out)
+    found = json.loads(command(capsys, "transfer", "report", "--ledger", "ledger.db", "--json")[1])
+    groups = {one["reason"]: one for one in found["reasons"] if one["standing"] == "left_out"}
+    assert {word: one["count"] for word, one in groups.items()} == {"limit": 1, "not_chosen": 1}
+    assert "--limit" in groups["limit"]["meaning"]
+    # What comes after it is sent, and says nothing of it any more.
+    assert import_folder(capsys, server)[0] == ExitCode.DONE
+    assert {(row.state, row.error_reason) for row in rows().values()} == {(LedgerState.IMPORTED, None)}
+    found = json.loads(command(capsys, "ledger", "status", "--ledger", "ledger.db", "--json")[1])
+    assert found["skipped_because"] == {}
 
 
 def test_a_choice_of_nothing_is_no_pass(server: Faulty, capsys: Capture) -> None:

@@ -346,6 +346,19 @@ def test_what_was_closed_by_others_or_cannot_be_reached_is_told_after_a_clean_up
     assert run.result.left == "it was closed by then, and retention removes it"
 
 
+def test_a_run_that_was_terminated_before_any_worker_had_it_is_not_claimed(url: str) -> None:
+    """The state that was expected, by the hand of somebody else: it proves no worker."""
+    plan = ShadowPlan(f"shadow-{ULID()}".lower(), TYPE, "q-ended", expect="terminated", timeout=5.0)
+    headers = CONTROL | {"X-Namespace": "production"}
+
+    def end(seconds: float) -> None:
+        httpx.post(f"{url}/api/workflows/{plan.workflow_id}/terminate", json={"reason": "no"}, headers=headers)
+
+    with Server(Target(url, "production", auth=Auth.NONE), policy=ONCE) as server:
+        result = Shadow(server, plan, time.monotonic, end).play()
+    assert (result.state, result.status, result.claimed_after) == (ShadowState.NOT_CLAIMED, "terminated", None)
+
+
 @pytest.mark.parametrize("extra", [(), ("--cleanup",)])
 def test_an_interruption_says_what_is_left(extra: tuple[str, ...], url: str) -> None:
     arguments = [sys.executable, "-m", "dwctl", "shadow", TYPE, "--task-queue", "q-stop", "--json", *extra]

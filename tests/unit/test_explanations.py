@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-import dwctl
 from dwctl.bundle.rules import RULES
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.explanations import Explanation, all_explanations, explanation
-from dwctl.transfer.imports.reasons import IMPORT_REASONS
 
 
 def test_the_ids_are_unique() -> None:
@@ -76,14 +71,3 @@ def test_an_id_like_no_other_is_met_with_the_index() -> None:
 def test_an_empty_id_is_a_request_that_cannot_be_made() -> None:
     with pytest.raises(RequestNotPossible):
         explanation("")
-
-
-def test_every_reason_that_an_import_gives_is_explained() -> None:
-    sources = (Path(dwctl.__file__).parent / "transfer").glob("*.py")
-    given = {reason for path in sources for reason in re.findall(r'reason="([a-z_]+)"', path.read_text())}
-    of_files = {"no_bundles", "not_a_file", "too_large", "unreadable", "unwritable", "file_exists"}
-    explained = {row.id for row in all_explanations()}
-    assert given - of_files - explained == set()
-    # A plan's reasons are given by the command, too, and by the resealing of bundles.
-    everywhere = "".join(path.read_text() for path in Path(dwctl.__file__).parent.rglob("*.py"))
-    assert {reason.id for reason in IMPORT_REASONS} <= set(re.findall(r'reason="([a-z_]+)"', everywhere))

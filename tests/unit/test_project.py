@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted((ROOT / "schemas").glob("*.schema.json"))
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-GENERATED = {".git", ".venv", ".ready", "__pycache__", "build", "dist", ".dwctl", ".hypothesis"}
+GENERATED = {".git", ".venv", ".ready", "__pycache__", "build", "dist", ".dwctl", ".hypothesis", ".rehearsal"}
 RECORDED = ROOT / "examples" / "orders" / "bundles"
 """Bundles are quoted as they were written: a stack trace in one names the paths of the shop's machine."""
 

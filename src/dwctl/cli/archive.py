@@ -38,7 +38,8 @@ def check(
     prove its content. Signatures, and whether a bundle can be imported, are for
     `dwctl bundle verify`.
 
-    Exit code 0: proven. 1: not. 2: there is no manifest, so there is nothing to prove.
+    Exit code 0: proven. 1: not. 2: there is no manifest, so there is nothing to
+    prove.
 
     \b
     Examples:

@@ -47,12 +47,15 @@ def verify(
 ) -> int:
     """Judge bundles as the server's importer would, without a server.
 
-    Recomputes the checksum, checks signature and structure, applies the importer's eligibility rules, and adds
-    what the guide asks and what the target's database would refuse. PATHS are files, folders (every *.json
-    below, also compressed: *.json.gz, *.json.zst), patterns, or - for one bundle on standard input.
+    Recomputes the checksum, checks signature and structure, applies the
+    importer's eligibility rules, and adds what the guide asks and what the
+    target's database would refuse. PATHS are files, folders (every *.json
+    below, also compressed: *.json.gz, *.json.zst), patterns, or - for one
+    bundle on standard input.
 
-    Exit code 0: every bundle can be imported, as far as can be known offline. 1: at least one is refused or is
-    not a bundle. 2: a file could not be read, or there was nothing to check.
+    Exit code 0: every bundle can be imported, as far as can be known offline.
+    1: at least one is refused or is not a bundle. 2: a file could not be read,
+    or there was nothing to check.
 
     \b
     Examples:
@@ -104,8 +107,8 @@ def canonical(
 ) -> int:
     """Print the canonical text of a document, byte for byte as PHP writes it.
 
-    The text is json-recursive-ksort-v1 without a newline at the end. With --sealed its sha256 is the bundle's
-    checksum.
+    The text is json-recursive-ksort-v1 without a newline at the end. With
+    --sealed its sha256 is the bundle's checksum.
 
     \b
     Examples:
@@ -134,9 +137,11 @@ def repair(
 ) -> int:
     """Restore a bundle whose recorded checksum proves what was lost.
 
-    Two commands change what they hashed: the export writes 12.0 as 12, and `dw workflow:history-export` adds a
-    top-level key. Where undoing that gives the recorded checksum, the result is what was exported, and is
-    written to OUT; all other bytes stay as they are. What cannot be proven is left alone: exit code 1.
+    Two commands change what they hashed: the export writes 12.0 as 12, and `dw
+    workflow:history-export` adds a top-level key. Where undoing that gives the
+    recorded checksum, the result is what was exported, and is written to OUT;
+    all other bytes stay as they are. What cannot be proven is left alone: exit
+    code 1.
 
     \b
     Examples:

@@ -25,10 +25,10 @@ def diff(
 ) -> int:
     """Show what moved between two exports of a run.
 
-    Says which export is later, what happened to the status, the dedupe key and the
-    open work, and lists the new events. An event whose content differs, or that is
-    gone, is an alarm: a history only ever grows. Formatting never counts. Contents
-    of payloads are not printed.
+    Says which export is later, what happened to the status, the dedupe key and
+    the open work, and lists the new events. An event whose content differs, or
+    that is gone, is an alarm: a history only ever grows. Formatting never
+    counts. Contents of payloads are not printed.
 
     The exit codes are those of diff: 0 if nothing moved, 1 if something did or if
     these are not two exports of one run, 2 if a file cannot be read or decoded.

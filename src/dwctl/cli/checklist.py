@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from dwctl.cli import checklist_init, checklist_list, checklist_records
-from dwctl.cli.checklist_options import PhaseName, described_here, now, without_subcommand
+from dwctl.cli.checklist_options import PhaseName, described_here, without_subcommand
 from dwctl.cli.checklist_world import worlds
-from dwctl.cli.database_options import with_database
+from dwctl.cli.clock import now
+from dwctl.cli.database_options import with_database_named
 from dwctl.cli.output import Format
 from dwctl.cli.report_options import ReportOption, wanted_reports, write_reports
 from dwctl.cli.server_options import Connection, server_command
@@ -44,13 +45,14 @@ _SKIP = "Leave these out: a check, the number of an item, or a category. Repeata
 @app.callback(invoke_without_command=True)
 @without_subcommand
 @server_command
-@with_database
+@with_database_named
 def checklist(
     connection: Connection,
-    database: Any,
+    find_database: Any,
     phase: Annotated[
         list[PhaseName] | None,
-        typer.Option("--phase", help="Only the checks of this phase. Repeatable.", rich_help_panel=_WHICH),
+        typer.Option("--phase", metavar="PHASE", rich_help_panel=_WHICH,
+                     help="Only this phase: prepare, deploy, workers, starts, import or close. Repeatable."),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="WHAT", help=_ONLY, rich_help_panel=_WHICH)
@@ -98,7 +100,8 @@ def checklist(
     that has expired shuts the gate until it is removed or renewed.
 
     --wait asks again, with a growing pause, what fails and may become true. What
-    passed is not asked again, and no shadow workflow is started twice.
+    passed before is asked once more at its end; no shadow workflow is started
+    twice.
 
     Exit code 0: the gate is open. 1: it is shut. 2: a request that cannot be
     made, such as a mistake in cutover.toml or nothing to check. 10: a local
@@ -129,16 +132,16 @@ def checklist(
     described = described_here()
     records = read_records(described, CHECK, now())
     settings = connection.settings
-    with ExitStack() as stack, signals_interrupt(), _told(connection, CHECKS) as listener:
+    with ExitStack() as stack, signals_interrupt(), _listening(connection, CHECKS) as listener:
         watch = _watch(listener)
-        looks = _Looks(worlds(connection, database, described, stack, deep=deep, rehash=rehash, watch=watch))
+        looks = _Looks(worlds(connection, find_database, described, stack, deep=deep, rehash=rehash, watch=watch))
         result = run_gate(
             CHECKS, looks, times=Times(now, time.monotonic, time.sleep), selection=selection, records=records,
             server=settings.server.value if settings.server.given else None, wait=seconds, strict=strict,
             listener=listener, on_bug=_on_bug,
         )  # fmt: skip
     comparison = None if earlier is None else compared(earlier, result)
-    told = _Told(result, looks)
+    told = _Report(result, looks)
     _show(connection, result, told, comparison)
     if reports:
         from dwctl.render.reports import FORMATS
@@ -183,7 +186,7 @@ class _Looks:
                     self._seen[one.name] = getattr(self._world, one.name)
 
 
-class _Told:
+class _Report:
     """The report of a result, made when a format wants it: it reads the past of the ledger."""
 
     def __init__(self, result: GateResult, looks: _Looks) -> None:
@@ -199,7 +202,7 @@ class _Told:
 
 
 @contextmanager
-def _told(connection: Connection, checks: tuple[Check, ...]) -> Iterator[Listener]:
+def _listening(connection: Connection, checks: tuple[Check, ...]) -> Iterator[Listener]:
     """Where answers are told as they come: on a screen where a person watches, elsewhere a line each on stderr."""
     from dwctl.render.console_checklist_live import Lines, live_screen
 
@@ -229,7 +232,7 @@ def _on_bug(error: Exception) -> None:
         traceback.print_exception(error)
 
 
-def _show(connection: Connection, result: GateResult, told: _Told, comparison: Comparison | None) -> None:
+def _show(connection: Connection, result: GateResult, told: _Report, comparison: Comparison | None) -> None:
     if connection.format is Format.TABLE:
         from dwctl.render.console_checklist import show_gate
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -339,12 +338,14 @@ def _write(output_file: str, draft: Draft, force: bool) -> None:
 
 def _next(output_file: str) -> str:
     """The gate reads the cutover.toml of the folder that it is started in."""
+    from dwctl.typed_commands import command_line
+
     path = Path(output_file).absolute()
     if output_file == "-" or path == Path.cwd() / _FILE:
         return _NEXT
     steps = [] if path.parent == Path.cwd() else [["cd", str(path.parent)]]
     steps += [] if path.name == _FILE else [["mv", path.name, _FILE]]
-    return " && ".join([*map(shlex.join, steps), _NEXT])
+    return " && ".join([*(command_line(*step) for step in steps), _NEXT])
 
 
 def _tell(output_file: str, draft: Draft, command: str) -> None:

@@ -33,9 +33,10 @@ def list_checks(
 ) -> int:
     """List every check of the gate: its item, phase, category, and what it needs.
 
-    Any id is good for --only, --skip, `dwctl checklist waive` and `dwctl explain`,
-    which says why it matters and what to do where it does not pass. The page of
-    --output markdown has all of that, by phase and item. Works offline.
+    Any id is good for --only, --skip, `dwctl checklist waive` and `dwctl
+    explain`, which says why it matters and what to do where it does not pass.
+    The page of --output markdown has all of that, by phase and item. Works
+    offline.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What the commands of the gate share: the phases, the clock, and the cutover that this folder describes."""
+"""What the commands of the gate share: the phases, and the cutover that this folder describes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PhaseName(StrEnum):
-    """The phases, in their order; those of `checklist.items.Phase`."""
+    """The phases, in their order; those of `checklist.gate.items.Phase`."""
 
     PREPARE = "prepare"
     DEPLOY = "deploy"
@@ -48,13 +48,6 @@ def require_described(described: Described) -> Described:
             reason="no_cutover_file",
         )
     return described
-
-
-def now() -> str:
-    """This machine's clock as dwctl writes moments."""
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def without_subcommand(function: Callable[..., int]) -> Callable[..., int]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dwctl.cli.checklist_options import described_here, now, require_described
+from dwctl.cli.checklist_options import described_here, require_described
+from dwctl.cli.clock import now
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line
 from dwctl.errors import ExitCode
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dwctl.cli.embedded_side import batch_application, require_side
 from dwctl.cli.output import say
 from dwctl.cli.server_options import Connection
+from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
     from dwctl.checklist.description.described import Described
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def worlds(
     connection: Connection,
-    database: EmbeddedDatabase | None,
+    find_database: Callable[[], EmbeddedDatabase | None],
     described: Described,
     stack: ExitStack,
     *,
@@ -39,11 +40,11 @@ def worlds(
 
     `watch` passes on what is read (the bundles of a first look) and may show how far it is; it is called from other
     threads. Raises RequestNotPossible for settings that cannot be right; a server that does not answer is found out by
-    the checks.
+    the checks, and so is a database whose variable is not set here: many a gate has no way to it.
     """
     from dwctl.checklist.facts.gathering import How, make_world
 
-    sources = _sources(connection, database, stack)
+    sources = _sources(connection, find_database, stack)
     how = How(lambda: datetime.now(UTC), deep, rehash, _said, watch)
     return lambda: make_world(connection.settings, described, sources, how)
 
@@ -52,20 +53,33 @@ def _said(sentence: str) -> None:
     say(f"dwctl: {sentence}")
 
 
-def _sources(connection: Connection, database: EmbeddedDatabase | None, stack: ExitStack) -> Sources:
+def _sources(connection: Connection, find_database: Callable[[], EmbeddedDatabase | None], stack: ExitStack) -> Sources:
     from dwctl.checklist.facts.gathering import Sources
 
     settings = connection.settings
     # Nobody's guess: a list of a namespace that nobody named would be empty, and look like a pass.
     named = settings.server.given and settings.namespace.given
     server = stack.enter_context(connection.open(tell=False)) if named else None
+    database, no_database = _database(find_database)
     return Sources(
         server,
         None if server is None else _operator(connection, server, stack),
         database,
         _artisan(connection),
         _side(connection, database, stack),
+        no_database,
     )
+
+
+def _database(
+    find: Callable[[], EmbeddedDatabase | None],
+) -> tuple[EmbeddedDatabase | None, RequestNotPossible | None]:
+    try:
+        return find(), None
+    except RequestNotPossible as problem:
+        if problem.reason != "database_not_set":
+            raise
+        return None, problem
 
 
 def _operator(connection: Connection, server: Server, stack: ExitStack) -> Server | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,7 +43,7 @@ def diagnose(
     ledger: Annotated[
         str | None,
         typer.Option("--ledger", metavar="FILE",
-                     help="What was imported.", show_default=".dwctl/ledger.db, where it is there"),
+                     help="What was imported.", show_default="cutover.toml's, or .dwctl/ledger.db if there"),
     ] = None,
 ) -> int:  # fmt: skip
     """Say why a run does not go on, is not claimed by a worker, or does not answer.
@@ -89,13 +88,15 @@ def diagnose(
 def _facts(connection: Connection, identifier: str, run_id: str | None, ledger: str | None) -> Facts:
     """What is known before anybody is asked."""
     from dwctl.checklist.diagnosis.facts import Facts
+    from dwctl.typed_commands import command_line
 
     settings = connection.settings
-    named = f" --server {shlex.quote(settings.server.value)}" if settings.server.origin == "--server" else ""
+    server = settings.server
+    named = f" {command_line('--server', server.value)}" if server.origin == "--server" else ""
     return Facts(
-        identifier, run_id=run_id, server=settings.server.value if settings.server.given else None,
+        identifier, run_id=run_id, server=server.value if server.given else None,
         namespace=settings.namespace.value.lower(), namespace_named=settings.namespace.given, options=named,
-        ledger_option="" if ledger is None else f" --ledger {shlex.quote(ledger)}",
+        ledger_option="" if ledger is None else f" {command_line('--ledger', ledger)}",
     )  # fmt: skip
 
 

@@ -40,13 +40,17 @@ def check(
             help="When the embedded starters were paused: 2026-11-23T08:00:00Z. What is newer must not be.",
         ),
     ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="KEY", help="Only starters of this workflow type must be paused. Repeatable."),
+    ] = None,
     ledger: Annotated[
         str | None,
         typer.Option(
             "--ledger",
             metavar="FILE",
             help="What this ledger imported is in both runtimes by design.",
-            show_default=".dwctl/ledger.db, where it is there",
+            show_default="cutover.toml's, or .dwctl/ledger.db if there",
         ),
     ] = None,
     only: Annotated[
@@ -80,6 +84,7 @@ def check(
     Examples:
       $ dwctl embedded check --laravel-env /srv/app/.env
       $ dwctl embedded check --v1 coexist --since 2026-11-23T08:00:00Z
+      $ dwctl embedded check --only embedded.starters_paused --type orders.process --since 2026-11-23T08:00:00Z
       $ dwctl embedded check --only embedded.leases --laravel-env .env --json
     """
     from dwctl.embedded.check_queries import Asked
@@ -88,7 +93,7 @@ def check(
     from dwctl.transfer.runtimes.check import known_ids, run_checks
 
     known_ids(only or (), skip or ())
-    asked = Asked(Strategy(v1.value), None if since is None else moment(since, "--since"))
+    asked = Asked(Strategy(v1.value), None if since is None else moment(since, "--since"), frozenset(types or ()))
     results: list[CheckResult] = []
 
     def kept(found: Iterator[CheckResult]) -> Iterator[CheckResult]:

@@ -35,7 +35,7 @@ def drift(
     ledger: Annotated[
         str | None,
         typer.Option("--ledger", metavar="FILE",
-                     help="What was imported.", show_default=".dwctl/ledger.db, where it is there"),
+                     help="What was imported.", show_default="cutover.toml's, or .dwctl/ledger.db if there"),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="List the unmoved runs too.")] = False,
     note: Annotated[

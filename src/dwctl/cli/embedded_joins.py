@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dwctl.cli.ledger_options import described
 from dwctl.cli.output import say
 from dwctl.errors import DwctlError, RequestNotPossible
 
@@ -55,13 +56,13 @@ def ledger_lookup(stack: ExitStack, given: str | None) -> LedgerLookup | None:
 
 
 def ledger_view(stack: ExitStack, given: str | None) -> LedgerView | None:
-    """The ledger that is named, else the default one where it is there; None where there is none.
+    """The ledger that is named, else that of cutover.toml or the default one where it is there; None where none is.
 
     It is closed with the stack. Raises as `Ledger.view` does, for the default one too.
     """
     from dwctl.transfer.ledger.ledger import DEFAULT_LEDGER, Ledger
 
-    path = Path(given if given is not None else DEFAULT_LEDGER)
+    path = Path(given if given is not None else described("ledger") or DEFAULT_LEDGER)
     if given is None and not path.is_file():
         return None
     found = stack.enter_context(Ledger.view(path))

@@ -79,7 +79,7 @@ ManifestOption = Annotated[
 LedgerOption = Annotated[
     str | None,
     typer.Option("--ledger", metavar="FILE", help="Say which runs this ledger imported, and have moved "
-                 "since.", show_default=".dwctl/ledger.db, where it is there",
+                 "since.", show_default="cutover.toml's, or .dwctl/ledger.db if there",
                  rich_help_panel=_WITH),
 ]  # fmt: skip
 SummaryOption = Annotated[

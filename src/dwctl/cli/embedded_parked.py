@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dwctl.cli.database_options import require_database, with_database
-from dwctl.cli.ledger_options import DEFAULT_LEDGER
+from dwctl.cli.ledger_options import DEFAULT_LEDGER, LEDGER_SHOWN, named_ledger
 from dwctl.cli.server_options import Connection, server_command
 from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Shown, WatchOption, show_or_watch
 from dwctl.errors import ExitCode
@@ -27,7 +27,14 @@ def parked(
     connection: Connection,
     database: Any,
     ledger: Annotated[
-        str, typer.Option("--ledger", metavar="FILE", help="The ledger that says which runs were imported.")
+        str,
+        typer.Option(
+            "--ledger",
+            metavar="FILE",
+            callback=named_ledger,
+            show_default=LEDGER_SHOWN,
+            help="The ledger that says which runs were imported.",
+        ),
     ] = DEFAULT_LEDGER,
     watch: WatchOption = False,
     interval: IntervalOption = DEFAULT_INTERVAL,

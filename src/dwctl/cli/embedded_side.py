@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from dwctl.cli.clock import now
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
@@ -67,8 +67,3 @@ def batch_application(connection: Connection) -> EmbeddedApplication | None:
     except RequestNotPossible:
         return None
     return application
-
-
-def now() -> str:
-    """This machine's clock as dwctl writes moments."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

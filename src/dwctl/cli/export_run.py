@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dwctl.cli.child_environment import without_secrets
+from dwctl.cli.clock import now
 from dwctl.cli.export_options import Asked, From
 from dwctl.cli.export_progress import ExportProgress
 from dwctl.cli.interruption import interruptions
@@ -83,9 +83,9 @@ class ExportRun:
         wanted = None if asked.compress is None else Compression(asked.compress.value)
         if asked.output_file is not None:
             how = compression_for(asked.output_file, wanted)
-            return FileKeeper(asked.output_file, how, _now, replace=asked.force), None, True
+            return FileKeeper(asked.output_file, how, now, replace=asked.force), None, True
         if asked.archive is None:
-            return StreamKeeper(sys.stdout.buffer, _now), None, True
+            return StreamKeeper(sys.stdout.buffer, now), None, True
 
         from dwctl.transfer.files.compression import compress
         from dwctl.transfer.storage.bundle_folder import BundleFolder
@@ -94,8 +94,8 @@ class ExportRun:
         compress(b"", wanted or Compression.NONE)  # a missing extra is said before anything is done
         store = open_store(asked.archive, create=True)
         folder = BundleFolder(store, wanted or Compression.NONE)
-        _tell_opening(stack.enter_context(folder.writing(self.source.exporter, _now)))
-        keeper = FolderKeeper(folder, _now)
+        _tell_opening(stack.enter_context(folder.writing(self.source.exporter, now)))
+        keeper = FolderKeeper(folder, now)
         return keeper, store, keeper.is_empty
 
     def _report(self, jobs: int) -> ExportReport:
@@ -123,7 +123,7 @@ class ExportRun:
                 say(f"dwctl: hook: {json.dumps(asdict(call))}")
 
         return Hooks(
-            settings.pause.value if wanted else None, settings.resume.value if wanted else None, record, _now,
+            settings.pause.value if wanted else None, settings.resume.value if wanted else None, record, now,
             settings.timeout.value, without_secrets(self.connection.settings),
         )  # fmt: skip
 
@@ -201,10 +201,6 @@ def _many_threads() -> Iterator[None]:
         sys.setswitchinterval(interval)
         gc.set_threshold(*threshold)
         gc.unfreeze()
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _new_stop() -> Stop:

@@ -41,6 +41,7 @@ from dwctl.cli.import_options import (
     Via,
     most_failures,
 )
+from dwctl.cli.ledger_options import described
 from dwctl.cli.output import Format, print_json_line, print_json_stream, say
 from dwctl.cli.report_options import ReportOption, WantedReport, wanted_reports
 from dwctl.cli.server_options import Connection, server_command
@@ -73,7 +74,7 @@ def history_import(
         typer.Option(
             "--import-id",
             help="The id that marks the imported runs.",
-            show_default="the ledger's, or new",
+            show_default="that of cutover.toml, else the ledger's, or new",
             metavar="ID",
         ),
     ] = None,
@@ -110,22 +111,27 @@ def history_import(
 ) -> int:
     """Import export bundles of embedded runs into the server (guide, Phase E).
 
-    First a plan: each bundle is verified here and restored where its checksum proves how, the set and the target are
-    looked at, and the server is asked with dry runs about one bundle in a hundred and every suspect. --plan stops
-    there; --from-plan carries out exactly a plan that was written before. Then the run: every step is in the ledger
-    before the next one, each imported run is compared with its bundle. Safe to interrupt and to repeat: it goes on
+    First a plan: each bundle is verified here and restored where its checksum
+    proves how, the set and the target are looked at, and the server is asked
+    with dry runs about one bundle in a hundred and every suspect. --plan stops
+    there; --from-plan carries out exactly a plan that was written before. Then
+    the run: every step is in the ledger before the next one, each imported run
+    is compared with its bundle. Safe to interrupt and to repeat: it goes on
     where it stopped, and nothing is imported twice.
 
-    Before each batch the embedded application is asked, through its database or its batch PHP process, where its
-    runs stand now: one that moved since its export is marked and not sent. Where neither is configured drift is
-    unknown, and that is said; --no-drift-check insists.
+    Before each batch the embedded application is asked, through its database or
+    its batch PHP process, where its runs stand now: one that moved since its
+    export is marked and not sent. Where neither is configured drift is unknown,
+    and that is said; --no-drift-check insists.
 
-    With --dry-run nothing is changed and the server is asked about every bundle; where no server is configured, or
-    with --offline, none is asked, and what the set foretells is said.
+    With --dry-run nothing is changed and the server is asked about every
+    bundle; where no server is configured, or with --offline, none is asked, and
+    what the set foretells is said.
 
-    Exit code 0: all imported and proven (or all would be). 1: refused. 9: some were imported and some not.
-    3, 6, 7: the server was not reached, failed, or did not answer in time. 4: the token may not import.
-    8: the server does not fit. 10: the ledger is another target's, or in use. 130: interrupted.
+    Exit code 0: all imported and proven (or all would be). 1: refused. 9: some
+    were imported and some not. 3, 6, 7: the server was not reached, failed, or
+    did not answer in time. 4: the token may not import. 8: the server does not
+    fit. 10: the ledger is another target's, or in use. 130: interrupted.
 
     \b
     Examples:
@@ -148,7 +154,7 @@ def history_import(
             "--send-signing-key needs a key and goes over HTTP", where="--send-signing-key",
             next_step="Give --signing-key-file, and leave --via artisan out.",
         )  # fmt: skip
-    import_id = _checked_import_id(import_id)
+    import_id = _checked_import_id(import_id if import_id is not None else described("import_id"))
     files = _files(paths, from_plan, dry_run)
     bytes_limit = size_limit(max_bundle_size)
     if dry_run and (offline or not connection.settings.server.given):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dwctl.cli.ledger_options import DEFAULT_LEDGER, LEDGER_SHOWN, named_ledger
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _PLAN, _RUN = "Plan and ledger", "Run"
 
 DEFAULT_JOBS = 4
-LEDGER = ".dwctl/ledger.db"
+LEDGER = DEFAULT_LEDGER
 
 
 class Via(StrEnum):
@@ -51,8 +52,10 @@ FromPlanOption = Annotated[
     typer.Option("--from-plan", metavar="FILE", help="Carry out exactly this plan.", rich_help_panel=_PLAN),
 ]
 LedgerOption = Annotated[
-    str, typer.Option("--ledger", metavar="FILE", help="Where the ledger of the cutover is.", rich_help_panel=_PLAN)
-]
+    str,
+    typer.Option("--ledger", metavar="FILE", callback=named_ledger, show_default=LEDGER_SHOWN, rich_help_panel=_PLAN,
+                 help="Where the ledger of the cutover is."),
+]  # fmt: skip
 RehashOption = Annotated[
     bool,
     typer.Option(

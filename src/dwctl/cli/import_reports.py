@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from dwctl.cli.clock import now
 from dwctl.cli.output import say
 from dwctl.cli.report_options import WantedReport, explained, write_reports
 from dwctl.errors import DwctlError, ExitCode
@@ -62,7 +63,7 @@ class ImportReports:
                     seen = see(view, ledger)
             return import_report(
                 self._collected, seen, server=server, namespace=namespace, import_id=import_id,
-                dry_run=self._dry_run, now=_now(), explain=explained,
+                dry_run=self._dry_run, now=now(), explain=explained,
             )  # fmt: skip
 
         return self._write(code, report)
@@ -73,7 +74,7 @@ class ImportReports:
         def report() -> TransferReport:
             from dwctl.transfer.report.results import plan_report
 
-            return plan_report(plan, now=_now(), explain=explained)
+            return plan_report(plan, now=now(), explain=explained)
 
         return self._write(code, report)
 
@@ -100,9 +101,3 @@ def _as_result(judged: FileVerdict, position: int) -> ImportResult:
     if judged.problem is not None:
         state = ImportState.FAILED
     return ImportResult(judged, state, error=judged.problem, position=position)
-
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

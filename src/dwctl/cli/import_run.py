@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dwctl.cli.clock import now
 from dwctl.cli.import_drift import drift_check, drift_item, tell_drift
 from dwctl.cli.import_options import Compare, RunWanted, Via, most_failures
 from dwctl.cli.import_reports import ImportReports
@@ -128,7 +129,7 @@ class ImportRun:
         sources = Sources(survey, memory.known, ask, options.verify.signing_key, options.stdin)
         bundles = plan_bundles(judged, wanted.planning, sources)
         return Plan(
-            _now(), __version__, self.connection.settings.server.value, survey.server_version, options.import_id,
+            now(), __version__, self.connection.settings.server.value, survey.server_version, options.import_id,
             wanted.planning, bundles, survey.summary, tuple(_unknowns(survey)),
         )  # fmt: skip
 
@@ -380,7 +381,3 @@ def _unknowns(survey: Survey) -> Iterator[str]:
         yield "Runs that retention has pruned are not listed; importing one again answers already_imported."
     if not survey.complete:
         yield "The server's list of runs changed faster than it could be read; some of its runs may be missing here."
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

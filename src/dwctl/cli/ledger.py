@@ -49,8 +49,8 @@ def status(
 ) -> int:
     """Say how far a transfer is: bundles by state, the rate, the last event, and who is writing.
 
-    With --watch it is drawn again in its place on a terminal, and a line a change in a pipe, until the writing
-    process ends.
+    With --watch it is drawn again in its place on a terminal, and a line a
+    change in a pipe, until the writing process ends.
 
     \b
     Examples:
@@ -238,8 +238,9 @@ def audit(
 ) -> int:
     """Check that the ledger is what its writer left: its log by itself, and each row against the log.
 
-    Finds accidental and partial edits. Someone who rewrites the whole log is found only by --expect-head: keep the
-    head that this prints where the ledger is not (the report, the CI log). Exit code 1 for a finding, or for another
+    Finds accidental and partial edits. Someone who rewrites the whole log is
+    found only by --expect-head: keep the head that this prints where the ledger
+    is not (the report, the CI log). Exit code 1 for a finding, or for another
     head; then it also says whether the ledger has only grown since.
 
     \b
@@ -280,7 +281,8 @@ def export(
 ) -> int:
     """Write all rows for a spreadsheet or another program, in the order of the plan.
 
-    In CSV a cell that a spreadsheet would run as a formula gets an apostrophe in front.
+    In CSV a cell that a spreadsheet would run as a formula gets an apostrophe
+    in front.
 
     \b
     Examples:

@@ -12,8 +12,39 @@ from dwctl.errors import NotFound
 if TYPE_CHECKING:
     from dwctl.transfer.ledger.rows import LedgerState
 
-LedgerOption = Annotated[str, typer.Option("--ledger", metavar="FILE", help="The ledger's file.")]
 DEFAULT_LEDGER = ".dwctl/ledger.db"
+LEDGER_SHOWN = "that of cutover.toml, else .dwctl/ledger.db"
+
+
+def named_ledger(context: typer.Context, given: str) -> str:
+    """The ledger that was named; else that of this folder's cutover.toml, which the gate looks at too.
+
+    Raises RequestNotPossible for what is wrong in that file.
+    """
+    source = context.get_parameter_source("ledger")
+    if context.resilient_parsing or getattr(source, "name", "") == "COMMANDLINE":
+        return given
+    return described("ledger") or given
+
+
+def described(key: str) -> str | None:
+    """What [cutover] of this folder's cutover.toml says under a key; None where it says nothing.
+
+    Raises RequestNotPossible for what is wrong in that file.
+    """
+    from pathlib import Path
+
+    from dwctl.cutover import FILE_NAME, read_cutover
+
+    cutover = read_cutover(Path(FILE_NAME))
+    return None if cutover is None else cutover.get("cutover", key)
+
+
+LedgerOption = Annotated[
+    str,
+    typer.Option("--ledger", metavar="FILE", callback=named_ledger, show_default=LEDGER_SHOWN,
+                 help="The ledger's file."),
+]  # fmt: skip
 
 
 class State(StrEnum):

@@ -32,8 +32,9 @@ def retry(
 ) -> int:
     """Put bundles back to planned, so that the next history-import takes them up again. Nothing is sent.
 
-    Named runs, or all in a state: failed, unknown, refused, blocked, moved, skipped. Imported runs are there for
-    good, and the next import asks about those under way (sending) by itself. Not while an import writes to the
+    Named runs, or all in a state: failed, unknown, refused, blocked, moved,
+    skipped. Imported runs are there for good, and the next import asks about
+    those under way (sending) by itself. Not while an import writes to the
     ledger (exit code 10).
 
     \b

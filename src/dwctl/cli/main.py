@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dwctl import __version__
-from dwctl.errors import DwctlError, ExitCode
+from dwctl.errors import DwctlError, ExitCode, own_lines
 
 
 def main() -> NoReturn:
@@ -86,22 +86,12 @@ def _unexpected(error: Exception) -> int:
 
     if os.environ.get("DWCTL_TRACEBACK"):
         traceback.print_exception(error)
+    own = own_lines(error)
     output.report_error(
         DwctlError(
-            f"this is a bug in dwctl: {type(error).__name__} at {_last_own_line(error)}",
+            f"this is a bug in dwctl: {type(error).__name__} at {own[-1] if own else 'an unknown place'}",
             next_step="Run the same command with DWCTL_TRACEBACK=1 for the details, and report them.",
             reason="internal_error",
         )
     )
     return ExitCode.NO
-
-
-def _last_own_line(error: Exception) -> str:
-    """Where in dwctl the exception came from; file and line hold no data."""
-    place, step = "an unknown place", error.__traceback__
-    while step is not None:
-        name = step.tb_frame.f_globals.get("__name__", "")
-        if name.startswith("dwctl."):
-            place = f"{name}:{step.tb_lineno}"
-        step = step.tb_next
-    return place

@@ -37,7 +37,7 @@ def route(
     ledger: Annotated[
         str | None,
         typer.Option("--ledger", metavar="FILE",
-                     help="What was imported.", show_default=".dwctl/ledger.db, where it is there"),
+                     help="What was imported.", show_default="cutover.toml's, or .dwctl/ledger.db if there"),
     ] = None,
     embedded_stopped: Annotated[
         bool,
@@ -184,7 +184,7 @@ def _show(connection: Connection, routes: Iterator[Route], tally: RouteTally) ->
 
 
 def _head(connection: Connection) -> dict[str, str | None]:
-    from dwctl.cli.embedded_side import now
+    from dwctl.cli.clock import now
 
     settings = connection.settings
     there = settings.server.given

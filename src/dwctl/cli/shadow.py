@@ -67,10 +67,11 @@ def shadow(
     second one is sent. Outputs are compared as JSON values: the order of keys
     and 1 or 1.0 make no difference.
 
-    A run that is still open at the end stays, and goes on when a worker takes it;
-    --cleanup terminates it. Closed runs go with the namespace's retention, and
-    are not archived: that would keep them for ever. --timeout is the time of the
-    whole; how long one answer may take is `timeout` of \\[server] in cutover.toml.
+    A run that is still open at the end stays, and goes on when a worker takes
+    it; --cleanup terminates it. Closed runs go with the namespace's retention,
+    and are not archived: that would keep them for ever. --timeout is the time
+    of the whole; how long one answer may take is `timeout` of \\[server] in
+    cutover.toml.
 
     Exit code 0: it is as expected. 1: it ended otherwise, or with another output.
     7: it did not get there in time. 2: no such request. 3 to 8: the server was

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dwctl.cli.clock import now
 from dwctl.cli.ledger_options import DEFAULT_LEDGER, LedgerOption
 from dwctl.cli.output import (
     Format,
@@ -44,13 +45,16 @@ def report(
 ) -> int:
     """Tell a transfer by its ledger: what arrived, what did not and why, and what is open.
 
-    Also what was repaired or resealed, what does not travel, digests, the ledger's head and audit, versions, who
-    imported when and how fast, and what to type next. It reads only, and may run while an import does; then it is a
-    moment's picture. Reports go to files with --report: markdown for a pull request or a wiki, html for people (one
-    file, no network), junit and github for CI. A file is replaced only if it is such a report already.
+    Also what was repaired or resealed, what does not travel, digests, the
+    ledger's head and audit, versions, who imported when and how fast, and what
+    to type next. It reads only, and may run while an import does; then it is a
+    moment's picture. Reports go to files with --report: markdown for a pull
+    request or a wiki, html for people (one file, no network), junit and github
+    for CI. A file is replaced only if it is such a report already.
 
-    Exit code 0: everything that was chosen is on the server, compared and the same, and nothing is open. 1: not so,
-    or the ledger is not what its writer left. 2: no ledger. 10: the ledger cannot be read.
+    Exit code 0: everything that was chosen is on the server, compared and the
+    same, and nothing is open. 1: not so, or the ledger is not what its writer
+    left. 2: no ledger. 10: the ledger cannot be read.
 
     \b
     Examples:
@@ -70,16 +74,13 @@ def report(
 
 
 def _gathered(ledger: str, *, open_bundles: bool) -> TransferReport:
-    from datetime import UTC, datetime
-
     from dwctl.transfer.ledger.ledger import Ledger
     from dwctl.transfer.report.gathering import see, transfer_report
     from dwctl.transfer.report.travel import travel_untold
 
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with Ledger.view(ledger) as view:
         seen = see(view, ledger)
-    return transfer_report(seen, now=now, explain=explained, travelling=_travel if open_bundles else travel_untold)
+    return transfer_report(seen, now=now(), explain=explained, travelling=_travel if open_bundles else travel_untold)
 
 
 def _travel(bundles: Sequence[ReportedBundle]) -> Travel:

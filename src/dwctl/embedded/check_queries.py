@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person wants to know. `since` is a moment as dwctl writes it, or None where nobody said."""
+    """What a person wants to know. `since` is a moment as dwctl writes it, or None where nobody said.
+
+    `types` are the workflow types that must not be started any more; empty, all of them: families are cut over one at
+    a time (guide, Phase D), and those that come later go on starting where they are.
+    """
 
     v1: Strategy = Strategy.DRAIN
     since: str | None = None
+    types: frozenset[str] = frozenset()
 
 
 SAY_SINCE = "Give --since with the moment at which the embedded starters were paused."

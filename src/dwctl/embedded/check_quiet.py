@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from dwctl.embedded import check_rows as rows
 from dwctl.embedded.check_queries import SAY_SINCE, Asked, count_of, no_schedules, or_null, unread
 from dwctl.embedded.check_results import KEPT_IDS, Answer, CheckResult, CheckRow, Evidence, passed, unknown
+from dwctl.embedded.gaps import GapKind
 from dwctl.embedded.instants import bound, parsed
 
 if TYPE_CHECKING:
@@ -75,10 +77,12 @@ def starters_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
         return unread(snapshot, row, "workflow_instances")
     if (refusal := no_moment(snapshot, row, asked)) is not None:
         return refusal
+    if asked.types and not snapshot.has("workflow_instances", "workflow_type"):
+        return unread(snapshot, row, "workflow_instances")
     fresh, fresh_ids = _instances(snapshot, asked, children=False)
     children, child_ids = _instances(snapshot, asked, children=True)
     evidence = Evidence(
-        f"workflow_instances since {asked.since}, read at {snapshot.as_of}",
+        f"workflow_instances{_of_types(asked)} since {asked.since}, read at {snapshot.as_of}",
         f"{fresh:,} started from outside, {children:,} by a parent",
     )
     if fresh:
@@ -88,16 +92,23 @@ def starters_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
         said = f"no starter ran since {asked.since}, but running parents started {children:,} children"
         step = "Pause the embedded workers before the export: a parent that is imported starts its children there."
         return CheckResult(row, Answer.WARN, said, child_ids, "instances", children, (evidence,), step)
-    return passed(row, f"no workflow was started since {asked.since}", evidence)
+    return passed(row, f"no workflow{_of_types(asked)} was started since {asked.since}", evidence)
+
+
+def _of_types(asked: Asked) -> str:
+    return f" of the types {', '.join(sorted(asked.types))}" if asked.types else ""
 
 
 def no_moment(snapshot: Snapshot, row: CheckRow, asked: Asked) -> CheckResult | None:
-    """Unknown where the moment is not named, or has not come: nothing could have happened since."""
+    """Unknown where the moment is not named, has not come, or cannot be compared with a clock that is in doubt."""
     if asked.since is None:
         return unknown(row, "nobody said since when", SAY_SINCE)
     if asked.since > snapshot.as_of:
         said = f"the moment {asked.since} has not come yet: the database's clock says {snapshot.as_of}"
         return unknown(row, said, "Wait until then, or correct --since.")
+    doubt = next((gap for gap in snapshot.gaps if gap.kind is GapKind.CLOCK), None)
+    if doubt is not None:  # an hour off, and what was started since looks older
+        return unknown(row, f"what happened since cannot be told: {doubt.sentence}", doubt.next_step)
     return None
 
 
@@ -107,6 +118,8 @@ def _instances(snapshot: Snapshot, asked: Asked, *, children: bool) -> tuple[int
 
     instances = snapshot.table("workflow_instances")
     wanted: list[Any] = [new_instance(snapshot, str(asked.since))]
+    if asked.types:
+        wanted.append(instances.c.workflow_type.in_(sorted(asked.types)))
     if snapshot.has("workflow_links", "link_type", "child_workflow_instance_id"):
         links = snapshot.table("workflow_links")
         # Correlated, so that each of the few new instances is looked up by its index, however many links there are.
@@ -127,8 +140,8 @@ def new_instance(snapshot: Snapshot, since: str) -> ColumnElement[bool]:
     return instances.c.created_at >= bound(snapshot, parsed(since))
 
 
-def schedules_paused(snapshot: Snapshot, _asked: Asked) -> CheckResult:
-    """Schedules that would still fire."""
+def schedules_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
+    """Schedules that would still fire; one whose type is not known counts whatever types are asked about."""
     from sqlalchemy import select
 
     row, name = rows.SCHEDULES, "workflow_schedules"
@@ -141,17 +154,31 @@ def schedules_paused(snapshot: Snapshot, _asked: Asked) -> CheckResult:
     still += [table.c[column].is_(None) for column in ("paused_at", "deleted_at") if snapshot.has(name, column)]
     if snapshot.has(name, "remaining_actions"):
         still.append(table.c.remaining_actions.is_(None) | (table.c.remaining_actions > 0))
-    fires = or_null(snapshot, name, "next_fire_at")
-    count = count_of(snapshot, table, *still)
-    asked = "workflow_schedules that are neither paused nor deleted"
+    fires, action = or_null(snapshot, name, "next_fire_at"), or_null(snapshot, name, "action")
+    statement = select(table.c.schedule_id, fires, action).where(*still).order_by(table.c.schedule_id)
+    every = snapshot.all(statement)
+    found = [one for one in every if not asked.types or type_of_action(one[2]) in {None, *asked.types}]
+    count = len(found)
+    question = "workflow_schedules that are neither paused nor deleted"
+    others = f"; {len(every) - count:,} start other types" if len(every) > count else ""
     if count == 0:
-        return passed(row, "no schedule starts embedded runs", Evidence(asked, "none"))
-    statement = select(table.c.schedule_id, fires).where(*still).order_by(table.c.schedule_id).limit(KEPT_IDS)
-    found = snapshot.all(statement)
+        said = f"no schedule starts embedded runs{_of_types(asked)}"
+        return passed(row, said, Evidence(question, f"none{_of_types(asked)}{others}"))
     evidence = [
         Evidence(f"schedule {identity}", f"fires next {snapshot.instant(at) or 'at an unknown time'}")
-        for identity, at in found[:_SHOWN]
+        for identity, at, _ in found[:_SHOWN]
     ]
     said = f"{count:,} schedules still start embedded runs" if count > 1 else "1 schedule still starts embedded runs"
-    ids = tuple(str(identity) for identity, _ in found)
-    return CheckResult(row, Answer.FAIL, said, ids, "schedules", count, (Evidence(asked, said), *evidence), row.fix)
+    ids = tuple(str(identity) for identity, *_ in found[:KEPT_IDS])
+    first = Evidence(question, said + others)
+    return CheckResult(row, Answer.FAIL, said, ids, "schedules", count, (first, *evidence), row.fix)
+
+
+def type_of_action(action: object) -> str | None:
+    """The type key that a schedule's action starts, as far as it says one; text of JSON or its value."""
+    try:
+        value = json.loads(action) if isinstance(action, str) else action
+    except ValueError:
+        return None
+    type_key = value.get("workflow_type") if isinstance(value, dict) else None
+    return type_key if isinstance(type_key, str) and type_key else None

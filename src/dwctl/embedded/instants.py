@@ -24,6 +24,15 @@ def shown(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def instant(text: object) -> datetime | None:
+    """The moment of a text that others wrote, UTC where it names no zone; None for what is no moment."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 def moment(text: str, origin: str) -> str:
     """A moment that a person wrote, as dwctl writes it: RFC 3339 with a zone, or a date, which begins at 00:00 UTC.
 

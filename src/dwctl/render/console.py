@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TextIO
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -27,10 +26,17 @@ def plain_table(*headings: str) -> Table:
     return table
 
 
-def print_line(console: Console, line: Text) -> None:
-    """Print a line; on a terminal it is folded under its own indentation, elsewhere it stays one line for grep."""
+def print_line(console: Console, line: Text, hang: int | None = None) -> None:
+    """Print a line; on a terminal it is folded under its own indentation, elsewhere it stays one line for grep.
+
+    `hang` is another column to fold under: that of the last of a line's cells, say.
+    """
     if not console.is_terminal:
         console.print(line, soft_wrap=True)
         return
     indent = len(line.plain) - len(line.plain.lstrip(" "))
-    console.print(Padding(line[indent:], (0, 0, 0, indent)))
+    hang = indent if hang is None or hang >= len(line) else hang
+    folded = line[hang:].wrap(console, max(console.width - hang, 1))
+    for number, part in enumerate(folded):
+        part.rstrip()
+        console.print((line[:hang] if number == 0 else Text(" " * hang)) + part, soft_wrap=True)

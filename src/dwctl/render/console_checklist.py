@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, TextIO
 
@@ -25,18 +26,40 @@ STYLES: Final = {
 }  # fmt: skip
 """How a state is coloured; its word always stands there too."""
 
-LETTERS: Final = dict(zip(Phase, "ABCDEF", strict=True))
-"""The guide's letters of its phases."""
-
 _QUIET: Final = (State.PASS, State.SKIPPED)
+_INDENT, _HANG, _SAID = 2, 12, 15
+"""The columns that lines are folded under: of the whole, of an item's name, of a check's."""
+_ROOM_FOR_THE_TABLE = 140
 _SHOWN_IDS = 3
 _NAMED = 10
 _CHANGED: Final = {Kind.FAILING: "bold red", Kind.PASSING: "green", Kind.STATE: "yellow"}
 
 
-def state_cell(state: State) -> Cell:
+def _state_cell(state: State) -> Cell:
     """The word of a state, in its colour and as wide as every other."""
     return (f"{state.value:<7}", STYLES[state])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line, and the column that it is folded under on a terminal; a command is never folded, so it can be copied."""
+
+    text: Text
+    hang: int | None = None
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class _Told:
+    """How much is told, and which steps and commands stand there already.
+
+    `again` is whether a sentence that repeats the one above is written out, as it is where nobody scrolls: for grep.
+    """
+
+    verbose: bool
+    again: bool
+    steps: set[tuple[str | None, str | None]] = field(default_factory=set)
+    commands: set[str | None] = field(default_factory=set)
 
 
 def show_gate(
@@ -44,79 +67,107 @@ def show_gate(
 ) -> None:
     """The whole result. With `verbose` also what was asked and what came, and every check that was left out."""
     console = console_for(stream)
-    for text in _lines(result, comparison, verbose=verbose):
-        print_line(console, text)
+    for row in _rows(result, comparison, _Told(verbose, again=verbose or not console.is_terminal)):
+        if row.whole:
+            console.print(row.text, soft_wrap=True)
+        else:
+            print_line(console, row.text, row.hang if row.hang is None else min(row.hang, console.width // 2))
 
 
-def _lines(result: GateResult, comparison: Comparison | None, *, verbose: bool) -> Iterator[Text]:
+def _rows(result: GateResult, comparison: Comparison | None, told: _Told) -> Iterator[_Row]:
     where = [result.namespace, "at", result.server] if result.server else []
-    yield title(f"Cutover {result.name}", " ".join(str(word) for word in where))
+    yield _Row(title(f"Cutover {result.name}", " ".join(str(word) for word in where)))
+    was_left_out = False
     for phase in Phase:
         items = [item for item in result.items if item.item.phase is phase and item.results]
+        is_left_out = not told.verbose and all(one.left_out for item in items for one in item.results)
         if items:
-            yield Text()
-            yield Text(f"{LETTERS[phase]}  {phase.value}", style="bold")
-        for item in items:
-            yield from _item(item, verbose=verbose)
-    yield from _told("does not count", result.complaints, "bold red")
-    yield from _told("note", result.notes, "")
+            if not (was_left_out and is_left_out):
+                yield _Row(Text())
+            yield from _left_out(phase, items) if is_left_out else _phase(phase, items, told)
+            was_left_out = is_left_out
+    for text in (*_sentences("does not count", result.complaints, "bold red"), *_sentences("note", result.notes, "")):
+        yield _Row(text)
     if comparison is not None:
-        yield from _compared(comparison)
-    yield Text()
+        yield from map(_Row, _compared(comparison))
+    yield _Row(Text())
     yield from _verdict(result)
 
 
-def _item(item: ItemResult, *, verbose: bool) -> Iterator[Text]:
+def _left_out(phase: Phase, items: Sequence[ItemResult]) -> Iterator[_Row]:
+    """A phase of which this run's own options left out everything, in a line."""
+    results = [one for item in items for one in item.results]
+    yield _Row(_head(phase).append_text(line((f"{counted(len(results), 'check')} {results[0].finding.said}", "dim"))))
+
+
+def _phase(phase: Phase, items: Sequence[ItemResult], told: _Told) -> Iterator[_Row]:
+    yield _Row(_head(phase))
+    for item in items:
+        yield from _item(item, told)
+
+
+def _head(phase: Phase) -> Text:
+    return Text.assemble((f"{phase.letter}  {phase.value}", "bold"))
+
+
+def _item(item: ItemResult, told: _Told) -> Iterator[_Row]:
     name = (f"{item.item.number:>2} {item.item.name}", "bold")
     said = {result.finding.said for result in item.results}
-    if item.state is State.SKIPPED and len(said) == 1 and not verbose:
-        yield line(state_cell(item.state), name, (f"{counted(len(item.results), 'check')}: {said.pop()}", "dim"))
+    if item.state is State.SKIPPED and len(said) == 1 and not told.verbose:
+        yield _Row(line(_state_cell(item.state), name, (f"{counted(len(item.results), 'check')}: {said.pop()}", "dim")))
         return
-    yield line(state_cell(item.state), name, (item.item.meaning, "dim"))
-    width = max(len(result.check.id) for result in item.results)
-    for result, following in zip_longest(item.results, item.results[1:]):
-        yield from _check(result, width, verbose=verbose)
-        if following is None or _step(following) != _step(result):
-            yield from _next(result)
+    wanted = item.item.meaning if item.state in _QUIET else f"wanted: {item.item.meaning}"
+    yield _Row(line(_state_cell(item.state), name, (wanted, "dim")), _HANG)
+    left_out = [] if told.verbose else [one for one in item.results if one.left_out]
+    shown = [one for one in item.results if one not in left_out]
+    width = max((len(result.check.id) for result in shown), default=0)
+    for before, result, following in zip_longest([None, *shown[:-1]], shown, shown[1:]):
+        yield from _check(result, width, told, before)
+        if following is None or wording.step_key(following) != wording.step_key(result):
+            yield from _next(result, told)
+    if left_out:
+        names = ", ".join(one.check.id for one in left_out)
+        yield _Row(_under(1, _state_cell(State.SKIPPED), (f"{names}: {left_out[0].finding.said}", "dim")), _SAID)
 
 
-def _step(result: Result) -> tuple[str | None, str | None]:
-    """What to do about it; the same for checks in a row is told once, under the last of them."""
-    return result.finding.next_step, result.finding.command
+def _next(result: Result, told: _Told) -> Iterator[_Row]:
+    """Each step and command once; a command without a step is that of another check."""
+    step, command = result.finding.next_step, result.finding.command
+    if result.finding.state in _QUIET or wording.step_key(result) in told.steps:
+        return
+    told.steps.add(wording.step_key(result))
+    if step:
+        yield _Row(_under(3, (f"next: {step}", "cyan")))
+    if command and (step or not (command in told.commands or wording.asks_again(command))):
+        told.commands.add(command)
+        yield _Row(_under(3, (f"$ {command}", "bold")), whole=True)
 
 
-def _next(result: Result) -> Iterator[Text]:
-    finding = result.finding
-    if finding.state not in _QUIET:
-        if finding.next_step:
-            yield _under(3, (f"next: {finding.next_step}", "cyan"))
-        if finding.command:
-            yield _under(3, (f"$ {finding.command}", "bold"))
-
-
-def _check(result: Result, width: int, *, verbose: bool) -> Iterator[Text]:
+def _check(result: Result, width: int, told: _Told, before: Result | None) -> Iterator[_Row]:
     finding = result.finding
     is_quiet = finding.state in _QUIET
-    said = (finding.said, "dim") if is_quiet else finding.said
-    cells: list[Cell] = [state_cell(finding.state), f"{result.check.id:<{width}}", said]
+    repeats = not told.again and before is not None and (before.finding.state, before.finding.said) == (
+        finding.state, finding.said)  # fmt: skip
+    said = "as above" if repeats and len(finding.said) > len("as above") else finding.said
+    cells: list[Cell] = [_state_cell(finding.state), f"{result.check.id:<{width}}", (said, "dim") if is_quiet else said]
     if not is_quiet and not _required(result):
         cells.append(("(advice)", "dim"))
     if result.check.phase is not result.check.of.phase:
         cells.append((f"(due in {result.check.phase.value})", "dim"))
-    yield _under(1, *cells)
-    if finding.ids and (verbose or not is_quiet):
-        yield _under(3, (f"{finding.ids_are}: {_ids(result)}", "dim"))
+    yield _Row(_under(1, *cells), _SAID + width + 2)
+    if finding.ids and (told.verbose or not is_quiet):
+        yield _Row(_under(3, (f"{finding.ids_are}: {_ids(result)}", "dim")))
     if result.attested is not None:
-        yield _under(3, f"measured {result.measured.value}. {wording.attested(result.attested)}")
+        yield _Row(_under(3, f"measured {result.measured.value}. {wording.attested(result.attested)}"))
     if result.waived is not None:
-        yield _under(3, f"measured {result.measured.value}. {wording.waived(result.waived)}")
-    if verbose:
+        yield _Row(_under(3, f"measured {result.measured.value}. {wording.waived(result.waived)}"))
+    if told.verbose:
         for one in finding.evidence:
-            yield _under(3, (f"asked {one.asked}: {one.came} ({one.at})", "dim"))
+            yield _Row(_under(3, (f"asked {one.asked}: {one.came} ({one.at})", "dim")))
 
 
 def _required(result: Result) -> bool:
-    return wording.counted_state(result) is result.finding.state
+    return result.counts_as is result.finding.state
 
 
 def _under(depth: int, *cells: Cell) -> Text:
@@ -126,11 +177,11 @@ def _under(depth: int, *cells: Cell) -> Text:
 def _ids(result: Result) -> str:
     finding = result.finding
     shown = ", ".join(finding.ids[:_SHOWN_IDS])
-    left = max(finding.count, len(finding.ids)) - min(_SHOWN_IDS, len(finding.ids))
+    left = wording.more_ids(result, _SHOWN_IDS)
     return f"{shown} and {left:,} more" if left > 0 else shown
 
 
-def _told(word: str, sentences: Sequence[str], style: str) -> Iterator[Text]:
+def _sentences(word: str, sentences: Sequence[str], style: str) -> Iterator[Text]:
     if sentences:
         yield Text()
     for sentence in sentences:
@@ -145,10 +196,18 @@ def _compared(comparison: Comparison) -> Iterator[Text]:
     )
     if comparison.elsewhere is not None:
         yield line(("note:", "yellow"), comparison.elsewhere)
-    for change in comparison.changes:
+    left_out = [change for change in comparison.changes if _is_left_out(change)]
+    for change in (one for one in comparison.changes if one not in left_out):
         yield line((f"{change.kind.value:<14}", _CHANGED.get(change.kind, "")), change.check, _how(change))
+    if left_out:
+        yield line(f"{'not asked now':<14}", f"{counted(len(left_out), 'check')} {left_out[0].said_after}")
     if not comparison.changes:
         yield line("nothing changed")
+
+
+def _is_left_out(change: Change) -> bool:
+    """Whether the only change is that this run's own options left the check out."""
+    return change.after is State.SKIPPED and (change.said_after or "").startswith("left out by ")
 
 
 def _how(change: Change) -> str:
@@ -158,18 +217,44 @@ def _how(change: Change) -> str:
     return f"{states}: {change.said_after or change.said_before}"
 
 
-def _verdict(result: GateResult) -> Iterator[Text]:
+def _verdict(result: GateResult) -> Iterator[_Row]:
     style = "bold green" if result.green else "bold red"
-    yield Text.assemble((wording.verdict_word(result), style), one_line(f": {wording.verdict_sentence(result)}"))
+    yield _Row(
+        Text.assemble((wording.verdict_word(result), style), one_line(f": {wording.verdict_sentence(result)}")), _INDENT
+    )
     if result.left_out:
-        yield line((f"{counted(result.left_out, 'check')} left out by this run's own options", "dim"))
-    if names := [one.check.id for one in result.in_the_way]:
+        yield _Row(line((f"{counted(result.left_out, 'check')} left out by this run's own options", "dim")))
+    if names := [one.check.id for one in wording.in_turn(result)]:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        yield line(f"in the way: {', '.join(names[:_NAMED])}{more}")
+        yield _Row(line(f"in the way: {', '.join(names[:_NAMED])}{more}"))
+    yield from _first(result)
+
+
+def _first(result: GateResult) -> Iterator[_Row]:
+    """Where to begin: the first step of a gate that is shut; after one that is open, the phase that comes next."""
+    if result.green:
+        if (phase := wording.phase_to_come(result)) is not None:
+            yield _Row(line((f"next phase: dwctl checklist --phase {phase.value}", "cyan")))
+        return
+    if len(result.in_the_way) > 1 and (steps := wording.next_steps(result)):
+        one, step, command = steps[0]
+        yield _Row(line(f"first: {one.check.id}: {one.finding.said}"), _INDENT)
+        if step:
+            yield _Row(line((f"next: {step}", "cyan")))
+        if command:
+            yield _Row(line((f"$ {command}", "bold")), whole=True)
 
 
 def show_checks(checks: Sequence[Check], stream: TextIO) -> None:
-    """The table of the checks: a line each."""
+    """The table of the checks: a line each; on a narrow terminal two, without columns."""
+    console = console_for(stream)
+    if console.is_terminal and console.width < _ROOM_FOR_THE_TABLE:
+        for check in checks:
+            needs = ", ".join(need.value for need in check.needs)
+            about = f"item {check.item}, {check.phase.value}, {check.category}, {check.severity.value}; needs {needs}"
+            print_line(console, Text.assemble((check.id, "bold"), ("  " + about, "dim")), _INDENT)
+            print_line(console, Text(_INDENT * " " + one_line(check.meaning)))
+        return
     table = plain_table("id", "item", "phase", "category", "severity", "needs", "passes where")
     for check in checks:
         needs = ", ".join(need.value for need in check.needs)
@@ -177,7 +262,7 @@ def show_checks(checks: Sequence[Check], stream: TextIO) -> None:
             check.id, str(check.item), check.phase.value, check.category, check.severity.value, needs or "-",
             one_line(check.meaning),
         )  # fmt: skip
-    console_for(stream).print(table)
+    console.print(table)
 
 
 def show_record(file: str, made: Attestation | Waiver, stream: TextIO) -> None:

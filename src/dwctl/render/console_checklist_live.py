@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from rich.console import Group
 from rich.live import Live
@@ -16,8 +16,9 @@ from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.results import Result
 from dwctl.checklist.gate.runner import Listener
 from dwctl.errors import DwctlError
+from dwctl.render import gate_wording as wording
 from dwctl.render.console import console_for, print_line
-from dwctl.render.console_checklist import LETTERS, STYLES
+from dwctl.render.console_checklist import STYLES
 from dwctl.render.console_lines import line
 from dwctl.render.text import one_line
 from dwctl.render.wording import counted
@@ -40,7 +41,8 @@ class Lines(Listener):
         finding = result.finding
         was = "" if before is None or before.finding.state is finding.state else f" (was {before.finding.state.value})"
         if before is None or was or before.finding.said != finding.said:
-            self._print(f"{finding.state.value:<7}  {result.check.id}: {finding.said}{was}")
+            by = wording.decided_by(result)
+            self._print(f"{finding.state.value:<7}  {result.check.id}: {finding.said}{by}{was}")
 
     def waits(self, pending: Sequence[Result], seconds: float) -> None:
         """Who is waited for, where that changed."""
@@ -56,6 +58,13 @@ class Lines(Listener):
     def _print(self, text: str) -> None:
         print_line(self._console, Text(one_line(text)))
         self._stream.flush()
+
+
+class _Drawn(NamedTuple):
+    """A row of the drawing; one that stays is a phase, or a check that is being asked."""
+
+    text: Text
+    stays: bool
 
 
 class Screen(Listener):
@@ -97,15 +106,18 @@ class Screen(Listener):
         room = max(height - _LEFT_ROWS, len(Phase))
         rows = list(self._rows(everything=True))
         if len(rows) > room:
-            rows = list(self._rows(everything=False))
-        return Group(*(_cut(row) for row in rows[:room]), _cut(Text(one_line(self._foot), style="dim")))
+            rows = _that_fit(list(self._rows(everything=False)), room)
+        return Group(*(_cut(row.text) for row in rows), _cut(Text(one_line(self._foot), style="dim")))
 
-    def _rows(self, *, everything: bool) -> Iterator[Text]:
+    def _rows(self, *, everything: bool) -> Iterator[_Drawn]:
         for phase in Phase:
             of = [check for check in self._checks if check.phase is phase]
             if of:
-                yield Text.assemble((f"{LETTERS[phase]}  {phase.value}", "bold"), ("  " + self._counts(of), "dim"))
-                yield from (row for check in of if (row := self._row(check, everything=everything)) is not None)
+                head = Text.assemble((f"{phase.letter}  {phase.value}", "bold"), ("  " + self._counts(of), "dim"))
+                yield _Drawn(head, stays=True)
+                for check in of:
+                    if (row := self._row(check, everything=everything)) is not None:
+                        yield _Drawn(row, stays=self._began[check.id] is not None)
 
     def _counts(self, checks: Sequence[Check]) -> str:
         found = Counter(result.finding.state for check in checks if (result := self._results[check.id]) is not None)
@@ -122,7 +134,8 @@ class Screen(Listener):
         state = result.finding.state
         if not everything and state in (State.PASS, State.SKIPPED):
             return None
-        return line((f"{state.value:<7}", STYLES[state]), check.id, (result.finding.said, "dim"))
+        said = result.finding.said + wording.decided_by(result)
+        return line((f"{state.value:<7}", STYLES[state]), check.id, (said, "dim"))
 
 
 @contextmanager
@@ -135,6 +148,18 @@ def live_screen(checks: Sequence[Check], ticks: Callable[[], float], stream: Tex
         transient=True,
     ):  # fmt: skip
         yield screen
+
+
+def _that_fit(rows: Sequence[_Drawn], room: int) -> list[_Drawn]:
+    """So many rows, in their order: those that stay, then the first of the others, and how many are not shown."""
+    others = [number for number, row in enumerate(rows) if not row.stays]
+    over = len(rows) - room
+    if over <= 0 or not others:
+        return list(rows[:room])
+    hidden = others[-min(over + 1, len(others)) :]
+    left_out = line((f"and {len(hidden)} more that are not good", "dim"))
+    kept = [row for number, row in enumerate(rows) if number not in hidden]
+    return [*kept[: room - 1], _Drawn(left_out, stays=True)]
 
 
 def _cut(row: Text) -> Text:

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from dwctl.checklist.coverage.rows import Gap, Row
 from dwctl.checklist.gate.check import State
 from dwctl.checklist.gate.report import Absent, CoverageSeen, GateReport, Stretch, TransferSeen
-from dwctl.checklist.gate.results import Attestation, Result
 from dwctl.render import gate_wording as wording
 from dwctl.render.coverage_matrix import WorkerKind, kinds_of
 from dwctl.render.gate_sessions import Ages, ages_of
@@ -100,13 +99,6 @@ class Queue:
     hidden: int
 
 
-class Decision(NamedTuple):
-    """What a person decided: on which check or item, and whether it changed the state of something."""
-
-    result: Result
-    attestation: Attestation | None
-
-
 def gate_html(report: GateReport) -> str:
     """The whole document. Text from elsewhere is escaped, and shown without what could hide or reorder it."""
     page = ""
@@ -121,12 +113,12 @@ def _page(report: GateReport, room: _Room) -> str:
     result = report.result
     transfer = None if isinstance(report.transfer, Absent) else report.transfer
     coverage = None if isinstance(report.coverage, Absent) else report.coverage
-    steps = wording.next_steps(report)
+    steps = wording.next_steps(report.result)
     return page_template("gate.html.j2").render(
         report=report, result=result, wording=wording, room=room, all_command=ALL, states=State,
         pieces=list(_pieces(report)), items=result.items, shut={one.check.id for one in result.in_the_way},
         steps=steps[: room.step], more_steps=len(steps) - len(steps[: room.step]),
-        ticks=list(_ticks(report)), decisions=list(_decisions(result.results)),
+        ticks=list(_ticks(report)), decisions=list(wording.decisions(result.results)),
         coverage=coverage, coverage_absent=_why(report.coverage),
         queues=[] if coverage is None else list(_queues(coverage, room)), takes=TAKES,
         transfer=transfer, transfer_absent=_why(report.transfer),
@@ -199,14 +191,3 @@ def _progress(transfer: TransferSeen | None) -> Progress | None:
 def _ages(report: GateReport, transfer: TransferSeen | None) -> Ages | None:
     """Where the sessions of the transfer lie in time, up to this gate."""
     return None if transfer is None else ages_of(transfer.past.sessions[-MOST_SESSIONS:], report.result.began_at)
-
-
-def _decisions(results: Sequence[Result]) -> Iterator[Decision]:
-    """Each attestation once, at the first check of its item, and every waiver."""
-    told: set[Attestation] = set()
-    for one in results:
-        if one.attested is not None and one.attested not in told:
-            told.add(one.attested)
-            yield Decision(one, one.attested)
-        if one.waived is not None:
-            yield Decision(one, None)

@@ -31,7 +31,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "moment": wording.moment, "span": wording.span, "clipped": clipped, "thousands": _thousands,
-        "rate": _rate, "ticks": _ticks, "day": gate_wording.day, "rounded": _rounded,
+        "rate": _rate, "ticks": _ticks, "day": gate_wording.day, "end": gate_wording.end, "rounded": _rounded,
     }  # fmt: skip
     return environment
 

@@ -60,8 +60,8 @@ def result_item(result: Result) -> dict[str, Any]:
         "command": finding.command,
         "began_at": result.began_at,
         "seconds": round(result.seconds, 3),
-        "attested": None if result.attested is None else attestation_item(result.attested),
-        "waived": None if result.waived is None else waiver_item(result.waived),
+        "attested": None if result.attested is None else _attestation_item(result.attested),
+        "waived": None if result.waived is None else _waiver_item(result.waived),
     }
 
 
@@ -90,7 +90,7 @@ def _item(found: ItemResult) -> dict[str, Any]:
     }
 
 
-def attestation_item(attestation: Attestation) -> dict[str, Any]:
+def _attestation_item(attestation: Attestation) -> dict[str, Any]:
     """A person's word for an item."""
     return {
         "item": attestation.item,
@@ -103,7 +103,7 @@ def attestation_item(attestation: Attestation) -> dict[str, Any]:
     }
 
 
-def waiver_item(waiver: Waiver) -> dict[str, Any]:
+def _waiver_item(waiver: Waiver) -> dict[str, Any]:
     """A person's decision to go on without a check."""
     return {
         "check": waiver.check,
@@ -156,6 +156,6 @@ def record_document(file: str, record: Attestation | Waiver) -> dict[str, Any]:
         "schema": RECORD_SCHEMA,
         "schema_version": 1,
         "file": file,
-        "attestation": attestation_item(record) if isinstance(record, Attestation) else None,
-        "waiver": waiver_item(record) if isinstance(record, Waiver) else None,
+        "attestation": _attestation_item(record) if isinstance(record, Attestation) else None,
+        "waiver": _waiver_item(record) if isinstance(record, Waiver) else None,
     }

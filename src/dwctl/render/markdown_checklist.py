@@ -26,8 +26,8 @@ def checks_page(checks: Sequence[Check]) -> str:
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
-    for letter, phase in zip("ABCDEF", Phase, strict=True):
-        yield f"## {letter}. {phase.value.capitalize()}\n"
+    for phase in Phase:
+        yield f"## {phase.letter}. {phase.value.capitalize()}\n"
         for item in ITEMS:
             if of := [check for check in checks if check.item == item.number and check.phase is phase]:
                 yield f"### {item.number}. {item.name.capitalize()}\n\n{item.meaning}\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from dwctl.checklist.gate.check import State
@@ -40,7 +40,7 @@ def gate_markdown(report: GateReport) -> str:
 class _Page:
     def __init__(self, report: GateReport, room: _Room) -> None:
         self.report, self.room = report, room
-        self.steps = wording.next_steps(report)
+        self.steps = wording.next_steps(report.result)
 
     def lines(self) -> Iterator[str]:
         result = self.report.result
@@ -114,7 +114,7 @@ class _Page:
             yield from ("", f"And {len(self.steps) - len(shown):,} more.")
 
     def _decided(self) -> Iterator[str]:
-        found = list(_decisions(self.report.result.results))
+        found = [_told(one) for one in wording.decisions(self.report.result.results)]
         if not found:
             return
         yield from ("", "## Decided by people", "")
@@ -142,14 +142,11 @@ class _Page:
         return sentence(clipped(text, self.room.signs))
 
 
-def _decisions(results: Iterable[Result]) -> Iterator[tuple[str, str]]:
-    told = set()
-    for one in results:
-        if one.attested is not None and one.attested not in told:
-            told.add(one.attested)
-            yield f"item {one.check.item}", wording.attested(one.attested)
-        if one.waived is not None:
-            yield code(one.check.id), wording.waived(one.waived)
+def _told(decision: wording.Decision) -> tuple[str, str]:
+    one, attestation = decision
+    if attestation is not None:
+        return f"item {one.check.item}", wording.attested(attestation)
+    return code(one.check.id), "" if one.waived is None else wording.waived(one.waived)
 
 
 def _code(text: str | None) -> str:

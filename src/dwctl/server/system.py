@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from dwctl.server.calls import Call
 from dwctl.server.documents import Document
 from dwctl.server.endpoints import json_body
+from dwctl.server.failures import CallNotAuthorized
 from dwctl.server.transport import Server
 from dwctl.settings import Role
 
@@ -31,6 +33,20 @@ def repair_status(server: Server) -> RepairStatus:
     for scope in found.items("scopes"):
         queues[scope.optional_text("queue") or "default"] += scope.number("total_candidates")
     return RepairStatus(found.number("total_candidates"), queues)
+
+
+def may_administer(server: Server, role: Role) -> bool:
+    """Whether the token of a role is let in where only administrators are: asked by a read that changes nothing.
+
+    Raises CallNotAuthorized for a token that the server does not know (401).
+    """
+    try:
+        server.call(Call("GET", "/api/system/repair", (role,)))
+    except CallNotAuthorized as refusal:
+        if refusal.exchange.status != HTTPStatus.FORBIDDEN:
+            raise
+        return False
+    return True
 
 
 def repair_pass(server: Server, run_ids: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ class Server:
         self._transport = transport
         self._trust = trust(target)
         self._here = threading.local()
-        self._clients: list[httpx.Client] = []
+        self._clients: dict[threading.Thread, httpx.Client] = {}
 
     @property
     def _http(self) -> httpx.Client:
@@ -76,6 +76,7 @@ class Server:
         """
         client: httpx.Client | None = getattr(self._here, "client", None)
         if client is None:
+            self._close_of_ended_threads()
             client = self._here.client = httpx.Client(
                 transport=self._transport,
                 verify=self._trust,
@@ -84,8 +85,14 @@ class Server:
                 follow_redirects=False,
                 timeout=self.target.timeout,
             )
-            self._clients.append(client)
+            self._clients[threading.current_thread()] = client
         return client
+
+    def _close_of_ended_threads(self) -> None:
+        """Whoever looks again and again, each time with new threads, would run out of files otherwise."""
+        for thread in list(self._clients):
+            if not thread.is_alive() and (client := self._clients.pop(thread, None)) is not None:
+                client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +104,7 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
-        for client in self._clients:
+        for client in list(self._clients.values()):
             client.close()
 
     def call(self, call: Call, *, policy: RetryPolicy | None = None) -> Answer:

@@ -33,7 +33,7 @@ class Opened:
         """The first look with these flags and variables."""
         settings = load_settings(flags, {"DW_CONFIG_HOME": str(self.folder), **environ}, folder=self.folder)
         described = Described(None, "orders", ledger=self.folder / "ledger.db", bundles=(str(self.folder),))
-        return worlds(Connection(settings, Format.TABLE), database, described, self._stack, watch=unwatched)()
+        return worlds(Connection(settings, Format.TABLE), lambda: database, described, self._stack, watch=unwatched)()
 
 
 @pytest.fixture

@@ -64,12 +64,12 @@ A  prepare
   pass      1 v1  v1 runs are drained, or stay on the v1 engine on purpose.
       pass     v1.drained  so it is
               measured unknown. Attested by Ana on 2026-11-23: v1 is empty; evidence: v1.txt
-  waived    2 type keys  Runs, bundles and workers name types by stable keys, not by PHP classes.
+  waived    2 type keys  wanted: Runs, bundles and workers name types by stable keys, not by PHP classes.
       waived   a.waived  so it is
               measured fail. Waived by ops on 2026-11-23, until 2026-12-01: mended on Monday
 
 B  deploy
-  fail      4 server  The server is healthy and fits, seen from this network.
+  fail      4 server  wanted: The server is healthy and fits, seen from this network.
       pass     server.health  it answers
       fail     server.clock   the clocks differ by 90 s
               runs: run-0, run-1, run-2 and 6 more
@@ -79,11 +79,10 @@ B  deploy
               next: Ask.
 
 C  workers
-  warn      6 workers  Workers are alive on the expected queues, with every type that is needed.
+  warn      6 workers  wanted: Workers are alive on the expected queues, with every type that is needed.
       warn     w.a  look  (due in starts)
 
-F  close
-  skipped  12 retention  1 check: left out by --phase deploy
+F  close  1 check left out by --phase deploy
 
   does not count:  the waiver of x expired
 
@@ -109,7 +108,58 @@ def test_a_green_gate_says_so_last() -> None:
 def test_the_same_next_step_is_told_once_a_row_of_checks() -> None:
     rows = [result(check(f"a.c{one}"), UNKNOWN, "no server", next_step="Name one.") for one in range(3)]
     text = shown(gate(*rows, result(check("a.d"), UNKNOWN, "no server", next_step="Another.")))
+    text = text[: text.index("The gate is shut")]
     assert (text.count("Name one."), text.count("Another.")) == (1, 1)
+
+
+def test_what_only_waits_for_another_has_no_step_of_its_own_and_a_cause_is_told_once() -> None:
+    command = "dwctl namespace ensure x"
+    rows = [
+        result(check("a.first"), FAIL, "no such namespace", next_step="Create it.", command=command),
+        result(check("a.blocked"), UNKNOWN, "not asked: a.first does not pass", next_step=None, command=command),
+        *(result(check(f"a.l{one}"), UNKNOWN, "the ledger is damaged", next_step="Put back a copy.",
+                 command=f"dwctl checklist --only a.l{one}") for one in range(3)),
+        result(check("a.late"), UNKNOWN, "not asked: a.l0 does not pass", next_step=None,
+               command="dwctl checklist --only a.l0"),
+    ]  # fmt: skip
+    text = shown(gate(*rows))
+    body, verdict = text.split("The gate is shut")
+    assert [body.count(one) for one in ("Create it.", command, "Put back a copy.", "$ dwctl checklist --only")] == [
+        1
+    ] * 4
+    assert "  first: a.first: no such namespace\n  next: Create it.\n  $ dwctl namespace ensure x\n" in verdict
+    assert body.count("the ledger is damaged") == 3
+
+
+def test_a_terminal_folds_under_the_sentence_says_the_same_once_and_keeps_commands_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = "dwctl namespace ensure production --server http://127.0.0.1:8080 --namespace production"
+    rows = [result(check(f"a.c{one}"), FAIL, "the namespace is not on this server, which has default",
+                   next_step="Create it.", command=command) for one in range(2)]  # fmt: skip
+    text = re.sub("\x1b\\[[0-9;]*m", "", shown(gate(*rows), Terminal()))
+    assert (
+        """\
+      fail     a.c0  the namespace is not on this server,
+                     which has default
+      fail     a.c1  as above
+              next: Create it.
+"""
+        in text
+    )
+    assert f"$ {command}\n" in text
+
+
+def test_after_an_open_phase_the_next_one_is_named_and_the_gate_is_not_called_open_as_a_whole() -> None:
+    out = "left out by --phase deploy"
+    rest = [replace(result(check(f"{phase}.x", item=4, due=phase), SKIPPED, out), left_out=True)
+            for phase in Phase if phase is not Phase.DEPLOY]  # fmt: skip
+    lines = shown(gate(result(check(), PASS), *rest)).splitlines()
+    assert lines[-3].startswith("The gate is open as far as it was asked: 1 of 6 checks pass")
+    assert lines[-1] == "  next phase: dwctl checklist --phase workers"
+    part = replace(result(check("server.clock"), SKIPPED, "left out by --skip"), left_out=True)
+    assert not shown(gate(result(check(), PASS), part, *rest)).splitlines()[-1].startswith("  next phase")
 
 
 def test_many_in_the_way_are_counted() -> None:
@@ -122,12 +172,14 @@ def test_a_comparison_stands_before_the_verdict() -> None:
         Change(Kind.FAILING, "a.b", PASS, FAIL, "good", "bad"),
         Change(Kind.GONE, "a.c", PASS, None, "good", None),
         Change(Kind.SENTENCE, "a.d", FAIL, FAIL, "3 left", "2 left"),
+        *(Change(Kind.STATE, f"b.{one}", PASS, SKIPPED, "good", "left out by --phase deploy") for one in range(9)),
     )
     text = shown(some(), comparison=Comparison("last.json", NOW, True, changes, "the earlier result is of server x"))
     assert f"Since the earlier run last.json ({NOW}, the gate was open)" in text
     assert "newly failing   a.b  pass -> fail: bad" in text
     assert "gone            a.c  pass: good" in text
     assert "other sentence  a.d  fail: 2 left (was: 3 left)" in text
+    assert "not asked now   9 checks left out by --phase deploy" in text
     assert "note:  the earlier result is of server x" in text
     assert "nothing changed" in shown(some(), comparison=Comparison("last.json", NOW, False, ()))
 
@@ -177,6 +229,12 @@ def test_a_pipe_gets_a_line_an_answer_and_in_a_wait_only_changes() -> None:
     ]
 
 
+def test_an_attested_answer_says_whose_word_it_is_beside_what_was_measured() -> None:
+    stream = io.StringIO()
+    Lines(stream).ended(replace(result(check(), PASS, "nobody knows"), measured=UNKNOWN, attested=ATTESTED), None)
+    assert stream.getvalue() == "pass     server.health: nobody knows (attested by Ana)\n"
+
+
 def drawn(screen: Screen, height: int) -> list[str]:
     return [str(line).rstrip() for line in screen.drawing(height).renderables]
 
@@ -219,6 +277,13 @@ def test_a_small_terminal_shows_what_matters() -> None:
     rows = drawn(screen, 9)
     assert rows == ["A  prepare  1 pass", "B  deploy  1 fail, 1 to come", "  fail     server.health  no",
                     "E  import  1 to come", ""]  # fmt: skip
+    bad = Screen([check(f"a.c{one}") for one in range(20)] + [TABLE[3]], lambda: 0.0)
+    for number in range(20):
+        bad.ended(result(check(f"a.c{number}"), FAIL, "no"), None)
+    bad.began(TABLE[3])
+    assert drawn(bad, 12) == ["B  deploy  20 fail", *(f"  fail     a.c{one}  no" for one in range(5)),
+                              "E  import  1 to come", "  asking   imports.there  0.0 s",
+                              "  and 15 more that are not good", ""]  # fmt: skip
     many = Screen(CHECKS, lambda: 0.0)
     for one in CHECKS:
         many.began(one)
@@ -241,6 +306,15 @@ def test_the_list_has_every_check() -> None:
     stream = io.StringIO()
     show_checks(CHECKS, stream)
     assert [line.split()[0] for line in stream.getvalue().splitlines()[1:]] == [one.id for one in CHECKS]
+
+
+def test_on_a_narrow_terminal_the_list_has_no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    show_checks(CHECKS, stream)
+    lines = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert "v1.drained  item 1, prepare, application, required; needs embedded" in lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_page_has_every_check_under_its_phase_and_item() -> None:

@@ -251,7 +251,7 @@ def test_the_verdict_counts_names_the_items_and_says_why() -> None:
     assert said() == "The gate is shut. 1 of 3 checks pass; 1 fail, 1 warn. Item 6 keeps it shut."
     assert "Items 6 and 7 keep it shut. Strict:" in said(strict=True)
     assert said(interrupted=True).startswith("Interrupted. ")
-    assert "2 complaints about attestations and waivers." in said(complaints=("x", "y"))
+    assert "2 complaints about attestations and waivers keep it shut." in said(complaints=("x", "y"))
     assert said(results=()) == "The gate is shut. No check was chosen, and nothing to check is no pass."
     skipped = (result("a.b", state=State.SKIPPED),)
     assert said(results=skipped).endswith("Nothing was measured, and nothing to check is no pass.")
@@ -260,10 +260,10 @@ def test_the_verdict_counts_names_the_items_and_says_why() -> None:
 
 def test_the_next_steps_begin_with_what_keeps_the_gate_shut_and_say_each_once() -> None:
     report = mixed_report()
-    names = [one.check.id for one, _, _ in wording.next_steps(report)]
+    names = [one.check.id for one, _, _ in wording.next_steps(report.result)]
     assert names == ["types.workers", "workers.coverage", "imports.compared", "shadow.completed", "namespace.retention"]
     twice = [replace(one, check=replace(one.check, id=f"{one.check.id}.again")) for one in mixed()]
-    assert len(wording.next_steps(report_of(gate([*mixed(), *twice])))) == len(names)
+    assert len(wording.next_steps(gate([*mixed(), *twice]))) == len(names)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -31,10 +31,10 @@ from told_gates import (
     mixed_report,
     passing,
     report_of,
-    unasked,
     world,
 )
 from told_transfers import HOSTILE
+from unasked_worlds import unasked
 
 LIMIT = 1_000_000
 REPORTS = [mixed_report, green_report, hostile_report]

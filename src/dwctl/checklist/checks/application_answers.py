@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dwctl.checklist.gate.check import Evidence, Finding, State
 from dwctl.embedded import check_rows as rows
 from dwctl.embedded.check_queries import SAY_SINCE
 from dwctl.embedded.check_results import Answer, CheckResult, CheckRow
+from dwctl.errors import DwctlError, NotFound
+from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +38,13 @@ PAUSED_SINCE: Final = Moment(
 )
 
 _BY_STRATEGY: Final = (rows.V1.id, rows.UPGRADE.id)
+_BY_TYPE: Final = (rows.STARTERS.id, rows.SCHEDULES.id)
 _NOTHING_MEASURED: Final = ((rows.CODEC_NEW.id, Answer.WARN),)
 """Where `embedded check` warns since there is nothing that could show it; the gate calls that unknown."""
 _LET_READ: Final = (
     "Let dwctl's user of the database read it; where this version of the library has no such table, attest the item."
 )
+_BY_ARTISAN: Final = (rows.UPGRADE.id, rows.DOCTOR.id)
 _MENDED: Final = (Answer.PASS, Answer.SKIPPED)
 
 
@@ -54,6 +57,13 @@ def answer(world: World, row: CheckRow, id_: str, moment: Moment | None) -> Find
     at = world.now()
     evidence = tuple(Evidence(one.asked, one.found, at) for one in result.evidence)
     unmeasured = (row.id, result.answer) in _NOTHING_MEASURED
+    if result.answer is Answer.PASS and row.id not in _BY_ARTISAN and (doubt := _no_runs(world)) is not None:
+        return Finding(
+            State.UNKNOWN, f"{result.said}, but {doubt}",
+            evidence=(*evidence, Evidence("all runs of the application", doubt, at)),
+            next_step="See whether it is the database of the application that this cutover is about.",
+            command=command_line("dwctl", "embedded", "inventory", "--summary"),
+        )  # fmt: skip
     return Finding(
         State.UNKNOWN if unmeasured else State(result.answer.value),
         result.said,
@@ -64,6 +74,20 @@ def answer(world: World, row: CheckRow, id_: str, moment: Moment | None) -> Find
         _next_step(result, moment),
         None if result.answer in _MENDED else _command(world.described, result, id_, moment),
     )
+
+
+def _no_runs(world: World) -> str | None:
+    """Why nothing that a database does not have is a good sign: it has no run either; None where it has some.
+
+    None too where there is no database, or none that can be asked: then somebody else has answered, or nobody.
+    """
+    try:
+        runs = world.application()
+    except NotFound as error:
+        return error.message
+    except DwctlError:
+        return None
+    return None if runs.closed or runs.open else "the database has no run at all: it may be another application's"
 
 
 def in_words_of_cutover(text: str, moment: Moment | None) -> str:
@@ -87,12 +111,14 @@ def _next_step(result: CheckResult, moment: Moment | None) -> str | None:
 def _command(described: Described, result: CheckResult, id_: str, moment: Moment | None) -> str:
     """The same question with its evidence; the gate's own where an answer waits for cutover.toml."""
     if result.next_step == SAY_SINCE:
-        return shlex.join(["dwctl", "checklist", "--only", id_])
+        return command_line("dwctl", "checklist", "--only", id_)
     words = ["dwctl", "embedded", "check", "--only", result.row.id]
     if result.row.id in _BY_STRATEGY:
         words += ["--v1", described.v1.value]
     if moment is not None and (since := moment.of(described)) is not None:
         words += ["--since", since]
+    if result.row.id in _BY_TYPE:
+        words += [word for name in sorted(described.types) for word in ("--type", name)]
     if result.row.id == rows.BOTH.id and described.ledger.is_file():
         words += ["--ledger", str(described.ledger)]
-    return shlex.join([*words, "-v"])
+    return command_line(*words, "-v")

@@ -1,6 +1,6 @@
 """The checks of items 1, 2, 3 and 9: v1, type keys, codecs and starters.
 
-Most of them are rows of `embedded check`, asked once (`embedded_facts`); bundles and workers are looked at beside.
+Most of them are rows of `embedded check`, asked once (`facts.embedded`); bundles and workers are looked at beside.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ def _row(
     needs: tuple[Need, ...] = (Need.EMBEDDED,),
     moment: Moment | None = None,
     category: str = "application",
+    after: tuple[str, ...] = (),
 ) -> Check:
     """A check of the gate that is a row of `embedded check`."""
     return Check(
         id=id_, item=row.item, category=category,
         meaning=in_words_of_cutover(row.meaning, moment), why=row.why, fix=in_words_of_cutover(row.fix, moment),
-        evidence=evidence, ask=lambda world: answer(world, row, id_, moment), needs=needs,
+        evidence=evidence, ask=lambda world: answer(world, row, id_, moment), needs=needs, after=after,
         severity=Severity.REQUIRED if row.required else Severity.ADVICE,
     )  # fmt: skip
 
@@ -58,7 +59,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         why="A run is offered by its type key: a worker that knows the class alone is never given it.",
         fix="Register the worker with the type keys of config/workflows.php (guide, Phase C).",
         evidence="the workflow and activity types that every worker has registered which may be alive",
-        ask=worker_types, needs=(Need.SERVER,), due=Phase.WORKERS,
+        ask=worker_types, needs=(Need.SERVER,), after=("namespace.exists",), due=Phase.WORKERS,
     ),
     _row("codec.new_runs", rows.CODEC_NEW, "the codec of the runs that were started since avro_since",
          moment=AVRO_SINCE),
@@ -79,6 +80,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _row("starters.schedules", rows.SCHEDULES, "schedules that are neither paused nor deleted, and when each fires"),
     _row("starters.both_runtimes", rows.BOTH,
          "instance ids and business keys of the server's runs against those of the application, by the ledger",
-         needs=(Need.EMBEDDED, Need.SERVER), moment=PAUSED_SINCE),
+         needs=(Need.EMBEDDED, Need.SERVER), moment=PAUSED_SINCE, after=("namespace.exists",)),
 )  # fmt: skip
 """By item; what is not there before a later phase is due then."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.additions import is_class_name
-from dwctl.checklist.gate.check import KEPT_IDS, Evidence, Finding, State
+from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:
     from dwctl.checklist.facts.facts import BundleFact, BundleSet
@@ -58,28 +59,28 @@ def worker_types(world: World) -> Finding:
     registered = world.workers()
     at = world.now()
     alive = [worker for worker in registered if worker.status != "stale"]
-    counted = f"{len(alive):,} alive of {len(registered):,} registered"
-    asked = f"the types of the workers of the namespace {world.namespace}"
+    came = f"{len(alive):,} alive of {len(registered):,} registered"
+    evidence = Evidence(f"the types of the workers of the namespace {world.namespace}", came, at)
     wrong = {worker.worker_id: names for worker in alive if (names := _registered_classes(worker))}
     if wrong:
-        return Finding(
+        return Finding.of(
             State.FAIL,
-            f"{_many(len(wrong), 'worker registers', 'workers register')} PHP class names for type keys",
-            tuple(wrong)[:KEPT_IDS], "workers", len(wrong),
-            (Evidence(asked, counted, at), *_named(wrong, "worker", at)),
-            "Register them again with the type keys: a run is offered by its key, and these would never be given one.",
-            shlex.join(["dwctl", "worker", "show", next(iter(wrong)), "--namespace", world.namespace]),
+            f"{counted(len(wrong), 'worker registers', 'workers register')} PHP class names for type keys",
+            tuple(wrong), "workers", evidence=(evidence, *_named(wrong, "worker", at)),
+            next_step="Register them again with the type keys: a run is offered by its key, and these would never be "
+            "given one.",
+            command=command_line("dwctl", "worker", "show", next(iter(wrong)), "--namespace", world.namespace),
         )  # fmt: skip
     if not alive:
         return Finding(
             State.UNKNOWN,
             "no worker that is alive is registered, so none shows which types it takes",
-            evidence=(Evidence(asked, counted, at),),
+            evidence=(evidence,),
             next_step="Start the workers of the server (guide, Phase C), and ask again.",
-            command=shlex.join(["dwctl", "worker", "list", "--namespace", world.namespace]),
+            command=command_line("dwctl", "worker", "list", "--namespace", world.namespace),
         )
-    said = f"{_many(len(alive), 'worker that is alive registers', 'workers that are alive register')} no class name"
-    return Finding(State.PASS, said, evidence=(Evidence(asked, counted, at),))
+    said = f"{counted(len(alive), 'worker that is alive registers', 'workers that are alive register')} no class name"
+    return Finding(State.PASS, said, evidence=(evidence,))
 
 
 def _registered_classes(worker: Worker) -> tuple[str, ...]:
@@ -90,22 +91,22 @@ def _registered_classes(worker: Worker) -> tuple[str, ...]:
 def _of_bundles(world: World, wanted: _Property) -> Finding:
     """The finding on a property of every bundle; one that cannot be read leaves it unknown."""
     found = world.bundles()
-    counted = _many(len(found.bundles), "bundle", "bundles")
-    evidence = Evidence(f"the {wanted.what} of {counted}", _read(found), world.now())
+    many = counted(len(found.bundles), "bundle")
+    evidence = seen(world, f"the {wanted.what} of {many}", _read(found))
     wrong = {bundle.file: names for bundle in found.bundles if (names := wanted.faults(bundle))}
     silent = tuple(bundle.file for bundle in found.bundles if bundle.problem is not None or not wanted.tells(bundle))
     unread = (*found.missing, *found.lost, *silent)
     if wrong:
-        return Finding(
-            State.FAIL, f"{len(wrong):,} of {counted} {wanted.bad}", tuple(wrong)[:KEPT_IDS], "files", len(wrong),
-            (evidence, *_named(wrong, "bundle", evidence.at)), wanted.step, _verify(next(iter(wrong)), wanted.option),
+        return Finding.of(
+            State.FAIL, f"{len(wrong):,} of {many} {wanted.bad}", tuple(wrong), "files",
+            evidence=(evidence, *_named(wrong, "bundle", evidence.at)), next_step=wanted.step,
+            command=_verify(next(iter(wrong)), wanted.option),
         )  # fmt: skip
     if unread:
-        return Finding(
-            State.UNKNOWN, _unread(found, len(silent), wanted.what),
-            unread[:KEPT_IDS], "files", len(unread), (evidence,),
-            "Export these again, or correct the paths of the bundles in cutover.toml.",
-            _verify(unread[0], wanted.option),
+        return Finding.of(
+            State.UNKNOWN, _unread(found, len(silent), wanted.what), unread, "files", evidence=(evidence,),
+            next_step="Export these again, or correct the paths of the bundles in cutover.toml.",
+            command=_verify(unread[0], wanted.option),
         )  # fmt: skip
     if not found.bundles:
         return Finding(
@@ -113,7 +114,7 @@ def _of_bundles(world: World, wanted: _Property) -> Finding:
             next_step="Export the runs that are to be imported, into the folders that cutover.toml names.",
             command="dwctl history-export --help",
         )  # fmt: skip
-    return Finding(State.PASS, f"all of {counted} {wanted.good}", evidence=(evidence,))
+    return Finding(State.PASS, f"all of {many} {wanted.good}", evidence=(evidence,))
 
 
 def _class_names(bundle: BundleFact) -> tuple[str, ...]:
@@ -141,8 +142,8 @@ def _read(found: BundleSet) -> str:
 def _unread(found: BundleSet, silent: int, what: str) -> str:
     """Why not every bundle could be looked at."""
     absent = len(found.missing) + len(found.lost)
-    parts = [f"{_many(absent, 'path holds', 'paths hold')} no bundle"] if absent else []
-    parts += [f"{_many(silent, 'file does', 'files do')} not tell the {what}"] if silent else []
+    parts = [f"{counted(absent, 'path holds', 'paths hold')} no bundle"] if absent else []
+    parts += [f"{counted(silent, 'file does', 'files do')} not tell the {what}"] if silent else []
     return ", and ".join(parts)
 
 
@@ -150,12 +151,8 @@ def _named(wrong: dict[str, tuple[str, ...]], what: str, at: str) -> Iterable[Ev
     return (Evidence(f"{what} {one}", ", ".join(names[:_SHOWN]), at) for one, names in list(wrong.items())[:_SHOWN])
 
 
-def _many(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
 def _verify(file: str, option: str) -> str:
-    return shlex.join(["dwctl", "bundle", "verify", file, option])
+    return command_line("dwctl", "bundle", "verify", file, option)
 
 
 _TYPES: Final = _Property(

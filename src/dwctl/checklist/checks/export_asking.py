@@ -1,28 +1,14 @@
-"""What the checks of exports and archives share: evidence, findings with as many ids as are kept, and commands."""
+"""What the checks of exports and archives share: how bundles are known, and which runs are imported already."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from dwctl.checklist.checks.server_asking import counted, listed
-from dwctl.checklist.facts.facts import BundleFact, BundleSet
+from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.facts.facts import BundleFact, BundleSet, LedgerFact
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import KEPT_IDS, Evidence, Finding, State
-
-
-def found(
-    state: State,
-    said: str,
-    ids: Sequence[str] = (),
-    ids_are: str = "bundles",
-    *,
-    evidence: Sequence[Evidence] = (),
-    next_step: str | None = None,
-    command: str | None = None,
-) -> Finding:
-    """A finding with as many ids as are kept."""
-    return Finding(state, said, tuple(ids[:KEPT_IDS]), ids_are, len(ids), tuple(evidence), next_step, command)
+from dwctl.checklist.gate.check import Evidence, Need
+from dwctl.typed_commands import command_line
 
 
 def of_bundles(world: World, bundles: BundleSet) -> Evidence:
@@ -32,7 +18,7 @@ def of_bundles(world: World, bundles: BundleSet) -> Evidence:
     if read < count:
         oldest = min(one.read_at for one in bundles.bundles)
         came += f", {count - read:,} as when they were read (size, times and inode are the same; the first at {oldest})"
-    return Evidence(f"the files of {listed(world.described.bundles)}", came, world.now())
+    return seen(world, f"the files of {listed(world.described.bundles)}", came)
 
 
 def files(bundles: Iterable[BundleFact]) -> tuple[str, ...]:
@@ -40,11 +26,16 @@ def files(bundles: Iterable[BundleFact]) -> tuple[str, ...]:
     return tuple(one.file for one in bundles)
 
 
-def command(*words: str) -> str:
-    """A command as it is typed into a shell; what cannot be typed is a word to fill in."""
-    return " ".join(shlex.quote(word) if word.isprintable() else "…" for word in words)
+def rows_there(world: World) -> tuple[LedgerFact, ...]:
+    """The ledger's rows whose runs are on the server; none where there is no ledger."""
+    return () if Need.LEDGER in world.missing else world.ledger().there
+
+
+def imported(world: World) -> frozenset[str]:
+    """The runs that the ledger has on the server."""
+    return frozenset(row.run_id for row in rows_there(world))
 
 
 def on_bundles(world: World, *words: str) -> str:
     """A command on all described bundles."""
-    return command("dwctl", *words, *world.described.bundles)
+    return command_line("dwctl", *words, *world.described.bundles)

@@ -9,13 +9,13 @@ from typing import Final
 
 from dwctl.bundle.links import LinkRow
 from dwctl.bundle.verify import Outcome
-from dwctl.checklist.checks.export_asking import command, files, found, of_bundles, on_bundles
-from dwctl.checklist.checks.server_asking import counted, listed
+from dwctl.checklist.checks.export_asking import files, imported, of_bundles, on_bundles
+from dwctl.checklist.checks.findings import counted, listed, seen
 from dwctl.checklist.facts.facts import BundleFact, BundleSet, Recorded
 from dwctl.checklist.facts.manifests import manifest_folder
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import Evidence, Finding, Need, State
-from dwctl.transfer.ledger.rows import THERE
+from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.typed_commands import command_line
 
 LEASED: Final = frozenset({"tasks.leased_task_present", "activities.running_attempt_present"})
 """The rules that name work which a worker held at the time of the export (guide, Phase E)."""
@@ -29,18 +29,18 @@ def there(world: World) -> Finding:
     bundles = world.bundles()
     evidence = (of_bundles(world, bundles),) if bundles.bundles else (_nothing(world),)
     if bundles.missing:
-        return found(
+        return Finding.of(
             State.FAIL, f"no bundle lies at {listed(bundles.missing)}", bundles.missing, "places", evidence=evidence,
             next_step="Export the runs to there, or mend paths under [bundles] of cutover.toml.",
             command=_export(bundles.missing[0]),
         )  # fmt: skip
     runs = len({one.run_id for one in bundles.bundles if one.run_id is not None})
     said = f"{counted(len(bundles.bundles), 'bundle')} of {counted(runs, 'run')}"
-    return found(State.PASS, said, evidence=evidence)
+    return Finding.of(State.PASS, said, evidence=evidence)
 
 
 def _nothing(world: World) -> Evidence:
-    return Evidence(f"the files of {listed(world.described.bundles)}", "no bundle", world.now())
+    return seen(world, f"the files of {listed(world.described.bundles)}", "no bundle")
 
 
 def verified(world: World) -> Finding:
@@ -57,9 +57,9 @@ def verified(world: World) -> Finding:
         if unread:
             first = f"{unread[0].file}: {unread[0].problem}"
             parts.append(f"{counted(len(unread), 'file')} cannot be read as a bundle ({first})")
-        return found(
+        return Finding.of(
             State.FAIL, f"of {counted(len(bundles.bundles), 'bundle')}, {' and '.join(parts)}",
-            files((*refused, *unread)), evidence=evidence,
+            files((*refused, *unread)), "bundles", evidence=evidence,
             next_step="Read what each rule asks for with `dwctl explain RULE`, mend it, and export these runs again.",
             command=verify,
         )  # fmt: skip
@@ -71,9 +71,9 @@ def verified(world: World) -> Finding:
     if signed:
         said.append(f"the signatures of {signed:,} were not checked")
         evidence.append(
-            Evidence("signatures", f"{signed:,} bundles are signed, and the gate has no key", world.now())
+            seen(world, "signatures", f"{signed:,} bundles are signed, and the gate has no key")
         )  # fmt: skip
-    return found(State.PASS, "; ".join(said), evidence=evidence)
+    return Finding.of(State.PASS, "; ".join(said), evidence=evidence)
 
 
 def _rules(refused: Iterable[BundleFact]) -> str:
@@ -88,21 +88,21 @@ def quiesced(world: World) -> Finding:
     evidence = [of_bundles(world, bundles)]
     held = [one for one in bundles.bundles if LEASED.intersection(one.rules)]
     if held:
-        return found(
+        return Finding.of(
             State.FAIL, f"{counted(len(held), 'run')} had a leased task or a running attempt when exported",
-            files(held), evidence=evidence,
+            files(held), "bundles", evidence=evidence,
             next_step="Pause the embedded workers, wait for their leases, and export these runs again "
             "(history-export --refresh --quiesce).",
-            command=command("dwctl", "embedded", "check", "--only", "embedded.leases"),
+            command=command_line("dwctl", "embedded", "check", "--only", "embedded.leases"),
         )  # fmt: skip
     unread = [one for one in bundles.bundles if one.problem is not None]
     if unread:
-        return found(
+        return Finding.of(
             State.UNKNOWN, f"{counted(len(unread), 'file')} cannot be read, so nobody knows what was held",
-            files(unread), evidence=evidence, next_step="Mend what `dwctl bundle verify` says of them.",
+            files(unread), "bundles", evidence=evidence, next_step="Mend what `dwctl bundle verify` says of them.",
             command=on_bundles(world, "bundle", "verify"),
         )  # fmt: skip
-    return found(State.PASS, "no exported run had a leased task or a running attempt", evidence=evidence)
+    return Finding.of(State.PASS, "no exported run had a leased task or a running attempt", evidence=evidence)
 
 
 def as_recorded(world: World) -> Finding:
@@ -111,13 +111,13 @@ def as_recorded(world: World) -> Finding:
     evidence = (of_bundles(world, bundles),)
     for state, names, ids_are, said, step in _troubles(bundles):
         if names:
-            there = world.described.bundles[0]
-            return found(
+            return Finding.of(
                 state, said.format(counted(len(names), ids_are[:-1])), names, ids_are, evidence=evidence,
-                next_step=step, command=_export(there) if state is State.WARN else _check(names[0]),
+                next_step=step,
+                command=_export(world.described.bundles[0]) if state is State.WARN else _check(names[0]),
             )  # fmt: skip
     said = f"{counted(len(bundles.bundles), 'bundle')}, each the file that its manifest names"
-    return found(State.PASS, said, evidence=evidence)
+    return Finding.of(State.PASS, said, evidence=evidence)
 
 
 def _troubles(bundles: BundleSet) -> Iterable[tuple[State, tuple[str, ...], str, str, str]]:
@@ -140,11 +140,11 @@ def _troubles(bundles: BundleSet) -> Iterable[tuple[State, tuple[str, ...], str,
 
 def _check(name: str) -> str:
     """The command that holds the folder of a file, or of a manifest's line, against its manifest."""
-    return command("dwctl", "archive", "check", manifest_folder(name) or str(Path(name).parent))
+    return command_line("dwctl", "archive", "check", manifest_folder(name) or str(Path(name).parent))
 
 
 def _export(folder: str) -> str:
-    return command(
+    return command_line(
         "dwctl", "history-export", "--source", "embedded", "--ids-file", "ids.txt", "--output-dir", folder
     )  # fmt: skip
 
@@ -161,18 +161,18 @@ def each_once(world: World) -> Finding:
     evidence = (of_bundles(world, bundles),)
     if differ:
         both = listed(files(twice[differ[0]]))
-        return found(
+        return Finding.of(
             State.FAIL, f"{counted(len(differ), 'run')} in exports of different moments ({both})", differ, "runs",
             evidence=evidence, next_step="Keep the newest export of each run, and move the others away.",
-            command=command("dwctl", "bundle", "diff", *files(twice[differ[0]])[:2]),
+            command=command_line("dwctl", "bundle", "diff", *files(twice[differ[0]])[:2]),
         )  # fmt: skip
     if twice:
-        return found(
+        return Finding.of(
             State.WARN, f"{counted(len(twice), 'run')} in more than one file, of the same moment", tuple(twice), "runs",
             evidence=evidence, next_step="Keep one file of each run.",
-            command=command("dwctl", "bundle", "verify", *files(twice[next(iter(twice))])),
+            command=command_line("dwctl", "bundle", "verify", *files(twice[next(iter(twice))])),
         )  # fmt: skip
-    return found(State.PASS, "each run has one bundle", evidence=evidence)
+    return Finding.of(State.PASS, "each run has one bundle", evidence=evidence)
 
 
 def links(world: World) -> Finding:
@@ -183,15 +183,15 @@ def links(world: World) -> Finding:
         if one.run_id is not None:
             for link in one.links:
                 writers[link].setdefault(one.run_id)
-    done = _imported(world)
+    done = imported(world)
     shared = [runs for runs in writers.values() if len(runs) > 1 and not done.issuperset(runs)]
-    evidence = [of_bundles(world, bundles), Evidence("links of the bundles", f"{len(writers):,} rows", world.now())]
+    evidence = [of_bundles(world, bundles), seen(world, "links of the bundles", f"{len(writers):,} rows")]
     if not shared:
         settled = sum(len(runs) > 1 for runs in writers.values())
         said = f"{settled:,} shared links, and their runs are imported" if settled else "no two bundles share a link"
-        return found(State.PASS, said, evidence=evidence)
+        return Finding.of(State.PASS, said, evidence=evidence)
     runs = tuple(dict.fromkeys(run for some in shared for run in some if run not in done))
-    return found(
+    return Finding.of(
         State.WARN, f"{counted(len(shared), 'link')} shared by two runs: the later of them is refused without "
         "--resolve-links", runs, "runs", evidence=evidence,
         next_step="Look at the plan, and decide with --resolve-links REASON that the later bundle goes without the "
@@ -200,45 +200,47 @@ def links(world: World) -> Finding:
     )  # fmt: skip
 
 
-def _imported(world: World) -> frozenset[str]:
-    """Runs that the ledger has on the server; none where there is no ledger."""
-    if Need.LEDGER in world.missing:
-        return frozenset()
-    return frozenset(row.run_id for row in world.ledger().rows if row.state in THERE)
-
-
 def drift(world: World) -> Finding:
     """Whether a run that is to be imported has moved in the embedded application since its export."""
-    facts, done = world.drift(), _imported(world)
+    facts, done = world.drift(), imported(world)
     gone = [run for run in facts.gone if run not in done]
     unknown = [run for run in facts.unknown if run not in done]
     moved = facts.moved_since_export
     came = f"{facts.unmoved:,} unmoved, {len(moved):,} moved since their export, {len(gone):,} gone, "
     evidence = (Evidence(facts.asked, f"{came}{len(unknown):,} not known", facts.at),)
-    look = command("dwctl", "embedded", "drift", *world.described.bundles)
+    look = command_line("dwctl", "embedded", "drift", *world.described.bundles)
     if moved:
-        return found(
+        return Finding.of(
             State.FAIL, f"{counted(len(moved), 'run')} moved since the export", moved, "runs", evidence=evidence,
             next_step="Pause the embedded workers, and export these runs again (history-export --refresh).",
             command=look,
         )  # fmt: skip
     if gone:
-        return found(
+        return Finding.of(
             State.FAIL, f"{counted(len(gone), 'run')} gone from the embedded application", gone, "runs",
             evidence=evidence, command=look,
             next_step="See whether this is the right application, and who removed them.",
         )  # fmt: skip
+    held = [run for run in facts.held if run not in done]
+    if held:
+        return Finding.of(
+            State.FAIL, f"a worker of the embedded application has taken {counted(len(held), 'run')} since the export",
+            held, "runs", evidence=evidence,
+            next_step="Pause the embedded workers, wait for their leases, and export these runs again "
+            "(history-export --refresh --quiesce).",
+            command=command_line("dwctl", "embedded", "check", "--only", "embedded.leases"),
+        )  # fmt: skip
     if unknown or facts.doubts:
         said = f"of {counted(len(unknown), 'run')} nobody can say if they moved" if unknown else facts.doubts[0]
-        return found(
+        return Finding.of(
             State.UNKNOWN, said, unknown, "runs", evidence=evidence, command=look,
             next_step="Export these runs again: a bundle that can be read says where its run stood."
             if unknown
             else "Name the zone of the application's clock as database_timezone under [embedded] of cutover.toml.",
         )  # fmt: skip
     if not facts.unmoved and not done:
-        return found(
+        return Finding.of(
             State.UNKNOWN, "no run was looked at", evidence=evidence, command=look,
             next_step="Export the runs that are to be imported.",
         )  # fmt: skip
-    return found(State.PASS, f"{counted(facts.unmoved, 'run')} where their exports left them", evidence=evidence)
+    return Finding.of(State.PASS, f"{counted(facts.unmoved, 'run')} where their exports left them", evidence=evidence)

@@ -7,32 +7,31 @@ today's server only after a repair pass (contract/server.md §6); what such a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from dwctl.checklist.checks.import_rows import (
-    asked_at_once,
-    found,
-    listed,
+from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.import_asking import (
+    answers_of,
     nothing_imported,
     of_ledger,
     of_list,
     on_target,
-    sample,
+    runs_listed,
+    sampled,
     still_open,
-    there,
-    typed,
 )
-from dwctl.checklist.checks.server_asking import counted
 from dwctl.checklist.facts.facts import LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State
+from dwctl.checklist.worker_events import WORKERS_EVENTS
+from dwctl.embedded.instants import instant
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import CallFailed, CallNotFound
 from dwctl.server.results import HistoryEvent, Run, TaskQueue
 from dwctl.server.system import repair_status
 from dwctl.server.workflows import describe, history
+from dwctl.typed_commands import command_line
 
 _BY_WORKERS: Final = frozenset({"workflow-task", "activity", "update"})
 """What a run waits for that a worker brings, in the words of `wait_kind`."""
@@ -40,37 +39,44 @@ _LIMITED: Final = frozenset({"signal", "condition"})
 """Waits that a timer may limit."""
 _OF_A_WAIT: Final = ("timer_kind", "signal_wait_id", "condition_wait_id")
 """What the timer of a limit names."""
-_WORKERS_EVENTS: Final = frozenset(
-    """
-    ActivityScheduled ActivityStarted ActivityHeartbeatRecorded ActivityRetryScheduled ActivityCompleted ActivityFailed
-    ChildWorkflowScheduled ConditionWaitOpened SignalWaitOpened SignalApplied UpdateApplied UpdateCompleted
-    SideEffectRecorded VersionMarkerRecorded SearchAttributesUpserted MemoUpserted TimerScheduled FailureHandled
-    """.split()
-)
-"""What is written into a history only because a worker has had a task; a signal may come without one."""
 
 
 def claimed(world: World) -> Finding:
     """Whether workers have claimed the open imported runs that have something to do."""
+    return _of_open(world, _claimed)
+
+
+def timers(world: World) -> Finding:
+    """Whether the timers of imported runs that are due have fired. Asks, and never repairs."""
+    return _of_open(world, _timers)
+
+
+def _of_open(
+    world: World, ask: Callable[[World, LedgerFacts, Sequence[LedgerFact], list[Evidence]], Finding]
+) -> Finding:
+    """What is found of the imported runs that are open, where there are any."""
     ledger = world.ledger()
-    rows = there(ledger)
+    rows = ledger.there
     if not rows:
         return nothing_imported(world, ledger)
-    still = still_open(rows, listed(world))
+    still = still_open(rows, runs_listed(world))
     evidence = [of_ledger(world, ledger), of_list(world)]
     if not still:
         return _none_open(world, rows, evidence)
+    return ask(world, ledger, still, evidence)
+
+
+def _claimed(world: World, ledger: LedgerFacts, still: Sequence[LedgerFact], evidence: list[Evidence]) -> Finding:
     where = _where(world, still)
     used = frozenset().union(*where.values())
     queues = {queue.name: queue for queue in world.queues() if queue.name in used}
     waiting = {name: _waiting(queue) for name, queue in queues.items()}
     asked = ", ".join(f"{name}: {_said(waiting[name])}" for name in sorted(queues)) or "none of them holds a task"
-    evidence.append(Evidence(f"GET /api/task-queues: {counted(len(used), 'queue')} of open runs", asked, world.now()))
+    evidence.append(seen(world, f"GET /api/task-queues: {counted(len(used), 'queue')} of open runs", asked))
     busy = {name for name, count in waiting.items() if count != 0}
     if not busy:
-        return found(
-            State.PASS, f"no task waits for a worker in the queues of {counted(len(still), 'open run')}", (), *evidence
-        )
+        said = f"no task waits for a worker in the queues of {counted(len(still), 'open run')}"
+        return Finding.of(State.PASS, said, evidence=evidence)
     in_busy = [row for row in still if where[row.run_id] & busy]
     return _in_queues(
         world, ledger, in_busy, {row.run_id: where[row.run_id] & busy for row in in_busy}, queues, evidence
@@ -79,14 +85,15 @@ def claimed(world: World) -> Finding:
 
 def _none_open(world: World, rows: Sequence[LedgerFact], evidence: list[Evidence]) -> Finding:
     """No imported run is listed as open: all have ended, or some are not listed at all."""
-    on_server = listed(world)
+    on_server = runs_listed(world)
     missing = [row.run_id for row in rows if row.run_id not in on_server]
     if missing:
-        return found(
+        return Finding.of(
             State.UNKNOWN, f"not listed on the server, so that nobody knows what it does: "
-            f"{counted(len(missing), 'imported run')}", missing, *evidence, next_step="See what became of them.",
+            f"{counted(len(missing), 'imported run')}", missing, evidence=evidence,
+            next_step="See what became of them.",
         )  # fmt: skip
-    return found(State.PASS, f"all have ended: {counted(len(rows), 'imported run')}", (), *evidence)
+    return Finding.of(State.PASS, f"all have ended: {counted(len(rows), 'imported run')}", evidence=evidence)
 
 
 def _where(world: World, rows: Sequence[LedgerFact]) -> dict[str, frozenset[str]]:
@@ -125,34 +132,43 @@ def _in_queues(
     evidence: list[Evidence],
 ) -> Finding:
     """Something waits in the queues of these runs: whether it is theirs."""
-    chosen = sample(rows, world)
+    chosen = sampled(rows, world)
     busy = sorted(frozenset().union(*where.values()))
     leases = [lease for name in busy for lease in show_task_queue(world.server(), name).leases or ()]
     held = {lease.run_id for lease in leases if not lease.is_expired}
     asked = [row for row in chosen if row.run_id not in held]
-    answers = zip(asked, asked_at_once(lambda row: _is_unclaimed(world, row), asked), strict=True)
-    unclaimed = [row for row, is_so in answers if is_so]
+    answers = answers_of(world, asked, lambda row: _is_unclaimed(world, row))
+    told = {row.run_id: (row, is_so) for row, is_so in answers}
+    unclaimed = [row for row, is_so in told.values() if is_so]
+    unseen = [run_id for run_id, (_, is_so) in told.items() if is_so is None]
     of = f"{len(chosen):,} of {counted(len(rows), 'open run')}"
-    sampled = f" ({of} asked)" if len(chosen) < len(rows) else ""
+    of_sample = f" ({of} asked)" if len(chosen) < len(rows) else ""
     evidence.append(Evidence(f"described in queues where tasks wait: {of}", f"waiting for a claim: {len(unclaimed):,}",
                              world.now()))  # fmt: skip
+    if unseen and not unclaimed:
+        return Finding.of(
+            State.UNKNOWN, f"tasks wait in {', '.join(busy)}, and the server can describe none of "
+            f"{counted(len(unseen), 'run')} there that may wait for them ({of})", unseen, evidence=evidence,
+            next_step="Look at one, and at the server's log.",
+            command=on_target(ledger, "workflow", "show", told[unseen[0]][0].instance_id),
+        )  # fmt: skip
     if not unclaimed:
         state = State.PASS if len(chosen) == len(rows) else State.WARN
-        return found(state, f"tasks wait in {', '.join(busy)}, and no run that was asked about waits unclaimed ({of})",
-                     (), *evidence, next_step=None if state is State.PASS else "--deep asks about each of them.",
-                     )  # fmt: skip
+        said = f"tasks wait in {', '.join(busy)}, and no run that was asked about waits unclaimed ({of})"
+        step = None if state is State.PASS else "--deep asks about each of them."
+        return Finding.of(state, said, evidence=evidence, next_step=step)
     ids, their = [row.run_id for row in unclaimed], sorted(frozenset().union(*(where[row.run_id] for row in unclaimed)))
-    many = f"{counted(len(ids), 'run')}{sampled}"
+    many = f"{counted(len(ids), 'run')}{of_sample}"
     unpolled = [name for name in their if queues[name].polled is False]
     if unpolled:
-        return found(
+        return Finding.of(
             State.FAIL, f"unclaimed: {many}, and no live worker polls {', '.join(unpolled)}", ids,
-            *evidence, next_step="Start workers for exactly these queues, in this namespace.",
+            evidence=evidence, next_step="Start workers for exactly these queues, in this namespace.",
             command=on_target(ledger, "worker", "coverage", *world.described.bundles),
         )  # fmt: skip
-    return found(
+    return Finding.of(
         State.FAIL, f"unclaimed: {many} in {', '.join(their)}, which live workers poll", ids,
-        *evidence,
+        evidence=evidence,
         next_step="Give the workers a moment; then see why none takes them: type, build, or a task that is given back.",
         command=on_target(ledger, "diagnose", unclaimed[0].instance_id),
     )  # fmt: skip
@@ -170,47 +186,45 @@ def _described(world: World, row: LedgerFact) -> Run | None:
         return None
 
 
-def _is_unclaimed(world: World, row: LedgerFact) -> bool:
-    """Whether it waits for a worker, and none has had it since it came."""
-    run = _described(world, row)
-    if run is None or run.wait_kind not in _BY_WORKERS:
+def _is_unclaimed(world: World, row: LedgerFact) -> bool | None:
+    """Whether it waits for a worker, and none has had it since it came; None where the server cannot render it.
+
+    One that is gone waits for nobody, which `imports.present` tells.
+    """
+    try:
+        run = describe(world.server(), row.instance_id, row.run_id)
+    except CallNotFound:
+        return False
+    except CallFailed:
+        return None
+    if run.wait_kind not in _BY_WORKERS:
         return False
     sequence, _, progress = (row.dedupe_key or "").removeprefix(f"{row.run_id}:").partition(":")
-    came, stands = _moment(progress), _moment(run.last_progress_at)
+    came, stands = instant(progress), instant(run.last_progress_at)
     # The server shows whole seconds.
     if not sequence.isdecimal() or came is None or stands is None or stands <= came.replace(microsecond=0):
         return True
     events = history(world.server(), row.instance_id, row.run_id)
-    return not any(event.sequence > int(sequence) and event.event_type in _WORKERS_EVENTS for event in events)
+    return not any(event.sequence > int(sequence) and event.event_type in WORKERS_EVENTS for event in events)
 
 
-def _moment(text: object) -> datetime | None:
-    try:
-        found_moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found_moment if found_moment is None or found_moment.tzinfo else found_moment.replace(tzinfo=UTC)
-
-
-def timers(world: World) -> Finding:
-    """Whether the timers of imported runs that are due have fired. Asks, and never repairs."""
-    ledger = world.ledger()
-    rows = there(ledger)
-    if not rows:
-        return nothing_imported(world, ledger)
-    still = still_open(rows, listed(world))
-    evidence = [of_ledger(world, ledger), of_list(world)]
-    if not still:
-        return _none_open(world, rows, evidence)
+def _timers(world: World, ledger: LedgerFacts, still: Sequence[LedgerFact], evidence: list[Evidence]) -> Finding:
     status = repair_status(world.server())
     used = {_queue(row) for row in still}
     theirs = {name: count for name, count in status.by_queue.items() if name in used}
     came = f"{counted(status.candidates, 'task')} due and not handed on; in their queues: "
     came += ", ".join(f"{name} {count:,}" for name, count in sorted(theirs.items())) or "none"
-    evidence.append(Evidence("GET /api/system/repair", came, world.now()))
+    evidence.append(seen(world, "GET /api/system/repair", came))
+    nameless = status.candidates - sum(status.by_queue.values())
+    if nameless > 0 and not any(theirs.values()):
+        return Finding.of(
+            State.UNKNOWN, f"the server does not say on which queues {counted(nameless, 'overdue task')} lie",
+            evidence=evidence, next_step="Have the server run its repair passes (its scheduler does), and ask again.",
+            command=_repair_command(ledger),
+        )  # fmt: skip
     if not any(theirs.values()):
-        return found(
-            State.PASS, f"nothing is overdue in the queues of {counted(len(still), 'open run')}", (), *evidence
+        return Finding.of(
+            State.PASS, f"nothing is overdue in the queues of {counted(len(still), 'open run')}", evidence=evidence
         )
     return _overdue(world, ledger, [row for row in still if theirs.get(_queue(row))], theirs, evidence)
 
@@ -223,41 +237,41 @@ def _overdue(
     evidence: list[Evidence],
 ) -> Finding:
     """Something is overdue where these runs are: whether it is a timer of theirs."""
-    chosen = sample(rows, world)
-    answers = zip(chosen, asked_at_once(lambda row: _unfired_since(world, row), chosen), strict=True)
+    chosen = sampled(rows, world)
+    answers = answers_of(world, chosen, lambda row: _unfired_since(world, row))
     due = {row.run_id: since for row, since in answers if since is not None}
     of = f"{len(chosen):,} of {counted(len(rows), 'open run')}"
-    sampled = f" ({of} asked)" if len(chosen) < len(rows) else ""
+    of_sample = f" ({of} asked)" if len(chosen) < len(rows) else ""
     evidence.append(Evidence(f"timers read in queues where something is overdue: {of}",
                              f"waiting for a due timer: {len(due):,}", world.now()))  # fmt: skip
     if due:
-        return found(
-            State.FAIL, f"waiting for a timer that is due and has not fired: {counted(len(due), 'run')}{sampled}, the "
-            f"oldest since {min(due.values())}; no repair pass has taken it up", list(due), *evidence,
+        return Finding.of(
+            State.FAIL, f"waiting for a timer that is due and has not fired: {counted(len(due), 'run')}{of_sample}, "
+            f"the oldest since {min(due.values())}; no repair pass has taken it up", list(due), evidence=evidence,
             next_step="Have the server run its repair passes (its scheduler does); an admin's token may ask for one.",
             command=_repair_command(ledger),
         )  # fmt: skip
     if len(chosen) == len(rows):
-        return found(State.PASS, f"what is overdue is no timer of an imported run ({of})", (), *evidence)
+        return Finding.of(State.PASS, f"what is overdue is no timer of an imported run ({of})", evidence=evidence)
     for_workers = {queue.name: _waiting(queue) for queue in world.queues()}
     # Timers lie in no backlog: what is overdue beyond it can only be theirs.
     beyond = any(count > (for_workers.get(name) or 0) for name, count in overdue.items())
-    return found(
+    return Finding.of(
         State.UNKNOWN if beyond else State.WARN,
         f"overdue in the queues of imported runs: {counted(sum(overdue.values()), 'task')}"
-        f"{', more than wait for workers' if beyond else ''}; whose is not known{sampled}", (), *evidence,
+        f"{', more than wait for workers' if beyond else ''}; whose is not known{of_sample}", evidence=evidence,
         next_step="--deep asks about each of the runs.",
     )  # fmt: skip
 
 
 def _unfired_since(world: World, row: LedgerFact) -> str | None:
     """When the first timer of a run came due that has not fired; None where none has."""
-    now = _moment(world.now())
+    now = instant(world.now())
     try:
         timers_left = _open_timers(history(world.server(), row.instance_id, row.run_id))
-    except (CallFailed, CallNotFound):
+    except CallNotFound:
         return None
-    due = [one for one in timers_left if now is not None and (at := _moment(one.fire_at)) is not None and at <= now]
+    due = [one for one in timers_left if now is not None and (at := instant(one.fire_at)) is not None and at <= now]
     if all(one.is_limit for one in due):
         # A limit ends with its wait, and no event says so.
         run = _described(world, row) if due else None
@@ -286,4 +300,4 @@ def _open_timers(events: Iterable[HistoryEvent]) -> list[_Timer]:
 
 def _repair_command(ledger: LedgerFacts) -> str:
     """The server's own command line asks for a repair pass; dwctl's checks change nothing."""
-    return typed("dw", "system:repair-pass", f"--server={ledger.server}", f"--namespace={ledger.namespace}")
+    return command_line("dw", "system:repair-pass", f"--server={ledger.server}", f"--namespace={ledger.namespace}")

@@ -1,41 +1,24 @@
-"""What the checks on the server share: evidence, a refusal as a finding, and the next command as it is typed."""
+"""What the checks on the server share: a refusal as a finding, and commands for the very server that was asked."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from urllib.parse import urlsplit
 
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.checklist.gate.check import Finding, State
 from dwctl.server.failures import ServerFailure
+from dwctl.typed_commands import command_line
 
 
-def seen(world: World, asked: str, came: str) -> Evidence:
-    """Evidence of this moment."""
-    return Evidence(asked, came, world.now())
+def at_server(world: World, *words: str) -> str:
+    """A command for the server and the namespace of the gate.
 
-
-def typed(world: World, *words: str) -> str:
-    """A command for the server and the namespace of the gate, as it is typed into a shell.
-
-    They are always written out: the gate may have them from flags. What cannot be typed is a word to fill in.
+    They are always written out: the gate may have them from flags.
     """
-    target = ("--server", world.server().target.url, "--namespace", world.namespace)
-    return " ".join(shlex.quote(word) if word.isprintable() else "…" for word in (*words, *target))
-
-
-def listed(names: Iterable[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
-    kept = list(names)
-    more = f" and {len(kept) - most} more" if len(kept) > most else ""
-    return ", ".join(kept[:most]) + more
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 worker`, `2 workers`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return command_line(*words, "--server", world.server().target.url, "--namespace", world.namespace)
 
 
 def refused(world: World, failure: ServerFailure) -> Finding:
@@ -56,7 +39,7 @@ def failed(world: World, failure: ServerFailure) -> Finding:
     came = failure.message if exchange.status is None else f"{exchange.status}: {failure.message}"
     return Finding(
         State.FAIL, failure.message, evidence=(seen(world, asked, came),),
-        next_step=failure.next_step, command=typed(world, "dwctl", "doctor"),
+        next_step=failure.next_step, command=at_server(world, "dwctl", "doctor"),
     )  # fmt: skip
 
 

@@ -97,5 +97,13 @@ CHECKS: Final[tuple[Check, ...]] = (
         fix=_OPERATOR_FIX,
         evidence="GET /api/workers with nothing but the operators' token.",
     ),
+    _operators(
+        id="operators.role", ask=server_operators.role,
+        meaning="The operators' token is an operator's, and no administrator's.",
+        why="An administrator's token sees everything: the gate would be green, and the operators locked out.",
+        fix=_OPERATOR_FIX,
+        evidence="An administrators' read, GET /api/system/repair, with the operators' token: 403 passes. Left out "
+                 "where all roles come with the same token, or with none.",
+    ),
 )  # fmt: skip
 """In the order in which a server is met."""

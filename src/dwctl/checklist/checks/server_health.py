@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from dwctl.checklist.checks.server_asking import counted, failed, listed, refusable, seen, typed
+from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.server_asking import at_server, failed, refusable
 from dwctl.checklist.description.described import Runs
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
@@ -41,7 +42,7 @@ def health(world: World) -> Finding:
         return Finding(State.PASS, "the server answers, and reaches its database", evidence=evidence)
     return Finding(
         State.FAIL, f"the server says that it is {probe.status}: {_unmet(probe)}", evidence=evidence,
-        next_step="Read the server's log: it does not reach its database.", command=typed(world, "dwctl", "health"),
+        next_step="Read the server's log: it does not reach its database.", command=at_server(world, "dwctl", "health"),
     )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def ready(world: World) -> Finding:
     remedies = [check.remediation for check in probe.checks if check.status != "ok" and check.remediation]
     return Finding(
         state, said, evidence=evidence, next_step=remedies[0] if remedies else "Read the server's log.",
-        command=typed(world, "dwctl", "health"),
+        command=at_server(world, "dwctl", "health"),
     )  # fmt: skip
 
 
@@ -83,10 +84,10 @@ def fits(world: World) -> Finding:
     if not worst:
         said = f"server {info.version or 'of unknown version'} meets all {len(found.requirements)} requirements"
         return Finding(State.PASS, said, evidence=evidence)
-    return Finding(
+    return Finding.of(
         State.WARN if found.fits else State.FAIL, "; ".join(_differs(row) for row in worst),
-        tuple(row.id for row in worst), "requirements", len(worst), evidence,
-        next_step=worst[0].next_step, command=typed(world, "dwctl", "cluster", "check"),
+        [row.id for row in worst], "requirements", evidence=evidence,
+        next_step=worst[0].next_step, command=at_server(world, "dwctl", "cluster", "check"),
     )  # fmt: skip
 
 

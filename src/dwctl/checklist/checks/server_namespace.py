@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.checks.server_asking import counted, listed, refused, seen, typed
+from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.server_asking import at_server, refused
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import KEPT_IDS, Evidence, Finding, Need, State
+from dwctl.checklist.gate.check import Evidence, Finding, Need, State
 from dwctl.server.documents import moment
-from dwctl.server.endpoints import show_namespace
-from dwctl.server.failures import CallNotFound
+from dwctl.server.endpoints import list_namespaces, show_namespace
+from dwctl.server.failures import CallNotFound, ServerFailure
 from dwctl.server.results import Namespace
 
 _RAISE: Final = "Raise retention_days of the namespace on the server (PUT /api/namespaces, `dw namespace:update`)."
@@ -24,18 +27,28 @@ def exists(world: World) -> Finding:
     try:
         found = show_namespace(world.server(), world.namespace)
     except CallNotFound as failure:
-        days = world.described.retention_days
-        kept = () if days is None else ("--retention-days", str(days))
-        finding = refused(world, failure)
-        return Finding(
-            finding.state, finding.said, (world.namespace,), "namespaces", 1, finding.evidence,
-            "Create it; retention decides what survives an import.", _ensure(world, *kept),
-        )  # fmt: skip
+        return _absent(world, failure)
     evidence = (seen(world, _asked(world), _shown(found)),)
     if found.status not in (None, "active"):
         said = f"namespace {found.name} is there, and the server calls it {found.status}"
         return Finding(State.WARN, said, evidence=evidence, next_step="Look at it on the server.")
     return Finding(State.PASS, f"namespace {found.name} is there", evidence=evidence)
+
+
+def _absent(world: World, failure: CallNotFound) -> Finding:
+    """With the names that the server has: a name that is only mistyped must not be created."""
+    finding, wanted, days = refused(world, failure), world.namespace, world.described.retention_days
+    there: list[str] = []
+    with suppress(ServerFailure):
+        there = [one.name for one in list_namespaces(world.server())]
+    said = f"namespace {wanted} is not on this server, which has {listed(there)}" if there else finding.said
+    near = difflib.get_close_matches(wanted, there, n=1)
+    meant = f"Did you mean {near[0]}? Then write that under [server] of cutover.toml. Else create" if near else "Create"
+    return Finding.of(
+        finding.state, said, evidence=finding.evidence,
+        next_step=f"{meant} it; its retention decides what survives an import.",
+        command=_ensure(world, *(() if days is None else ("--retention-days", str(days)))),
+    )  # fmt: skip
 
 
 def retention(world: World) -> Finding:
@@ -68,15 +81,15 @@ def _of_bundles(world: World, days: int, kept: str, evidence: Evidence) -> Findi
     if old:
         ids = tuple(str(one.run_id) for one in old)
         said = f"{kept}, and {counted(len(old), 'closed run')} to import ended before that: pruned as soon as imported"
-        return Finding(
-            State.FAIL, said, ids[:KEPT_IDS], "runs", len(ids), both,
-            f"{_RAISE} Or import with --archive-terminal and waive this, or keep these runs as exports only.",
-            _show(world),
+        return Finding.of(
+            State.FAIL, said, ids, "runs", evidence=both,
+            next_step=f"{_RAISE} Or import with --archive-terminal and waive this, or keep these runs as exports only.",
+            command=_show(world),
         )  # fmt: skip
     if unread:
-        return Finding(
+        return Finding.of(
             State.UNKNOWN, f"{kept}, and when the run of {counted(len(unread), 'bundle')} ended is not known",
-            unread[:KEPT_IDS], "files", len(unread), both, "Mend what `dwctl bundle verify` says of them.",
+            unread, "files", evidence=both, next_step="Mend what `dwctl bundle verify` says of them.",
         )  # fmt: skip
     if found.missing:
         return _as_wished(world, kept, both, f"nothing lies at {listed(found.missing)}")
@@ -126,8 +139,8 @@ def _shown(found: Namespace) -> str:
 
 
 def _show(world: World) -> str:
-    return typed(world, "dwctl", "namespace", "show", world.namespace)
+    return at_server(world, "dwctl", "namespace", "show", world.namespace)
 
 
 def _ensure(world: World, *more: str) -> str:
-    return typed(world, "dwctl", "namespace", "ensure", world.namespace, *more)
+    return at_server(world, "dwctl", "namespace", "ensure", world.namespace, *more)

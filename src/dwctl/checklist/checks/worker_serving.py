@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Final
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.checks.server_asking import counted, listed, seen, typed
-from dwctl.checklist.coverage.coverage import Coverage, cover, family_demands, needs_of, with_waiting
+from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.server_asking import at_server
+from dwctl.checklist.coverage.coverage import Coverage, cover, with_waiting
+from dwctl.checklist.coverage.demanded import cutover_needs
 from dwctl.checklist.coverage.rows import Gap, Row, names
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import KEPT_IDS, Evidence, Finding, State
-from dwctl.checklist.gate.check import Need as Source
+from dwctl.checklist.gate.check import Evidence, Finding, Need, State
 from dwctl.errors import DwctlError
 from dwctl.server.results import Worker
 
@@ -31,11 +32,18 @@ def registered(world: World) -> Finding:
     gone = tuple(worker.worker_id for worker in workers if worker.status != "active")
     evidence = tuple(seen(world, _ASKED, _told(worker)) for worker in workers[:_SHOWN])
     evidence = evidence or (seen(world, _ASKED, "200, no worker"),)
-    command = typed(world, "dwctl", "worker", "list")
+    command = at_server(world, "dwctl", "worker", "list")
+    strays = tuple(one for one in workers if one.namespace not in (None, world.namespace.lower()))
+    if strays:
+        return Finding.of(
+            State.FAIL, f"asked for the workers of {world.namespace}, the server gives those of {strays[0].namespace}",
+            tuple(one.worker_id for one in strays), "workers", evidence=evidence, command=command,
+            next_step="Something on the way drops or changes the header X-Namespace: let it through, and ask again.",
+        )  # fmt: skip
     if not alive:
         said = f"none of {counted(len(workers), 'worker')} is alive" if workers else "no worker is registered"
         step = "Start the workers for this namespace: each registers before it polls."
-        return Finding(State.FAIL, said, gone[:KEPT_IDS], "workers", len(gone), evidence, step, command)
+        return Finding.of(State.FAIL, said, gone, "workers", evidence=evidence, next_step=step, command=command)
     queues = {worker.task_queue for worker in alive}
     said = f"{counted(len(alive), 'worker')} alive on {counted(len(queues), 'queue')}"
     if not gone:
@@ -43,7 +51,7 @@ def registered(world: World) -> Finding:
     words = sorted({worker.status for worker in workers if worker.status != "active"})
     step = "Start them again, or remove them if others have taken their place."
     said = f"{said}, and {len(gone):,} {' or '.join(words)}"
-    return Finding(State.WARN, said, gone[:KEPT_IDS], "workers", len(gone), evidence, step, command)
+    return Finding.of(State.WARN, said, gone, "workers", evidence=evidence, next_step=step, command=command)
 
 
 def queues(world: World) -> Finding:
@@ -57,25 +65,25 @@ def queues(world: World) -> Finding:
     if not bare:
         said = f"{counted(len(expected), 'expected queue')}, each polled by a live worker"
         return Finding(State.PASS, said, evidence=evidence)
-    return Finding(
-        State.FAIL, f"nobody who is alive polls {listed(bare)}", tuple(bare[:KEPT_IDS]), "queues", len(bare), evidence,
-        f"Start a worker on queue {bare[0]} in this namespace: imported tasks keep these names.",
-        typed(world, "dwctl", "task-queue", "show", bare[0]),
+    return Finding.of(
+        State.FAIL, f"nobody who is alive polls {listed(bare)}", bare, "queues", evidence=evidence,
+        next_step=f"Start a worker on queue {bare[0]} in this namespace: imported tasks keep these names.",
+        command=at_server(world, "dwctl", "task-queue", "show", bare[0]),
     )  # fmt: skip
 
 
 def coverage(world: World) -> Finding:
     """Every need of open bundles, families and shadows is taken by somebody who is alive."""
     bundles, unread, without = _bundles(world)
-    needs = needs_of(((one.file, one.demands) for one in bundles), described_needs(world))
+    needs = cutover_needs(world.described, bundles)
     found = cover(needs, world.workers())
     if found.served < len(needs):
         return _uncovered(world, found)
     evidence = _evidence(world, found, found.rows)
     if unread:
-        return Finding(
-            State.UNKNOWN, f"what {counted(len(unread), 'bundle')} would need is not known", unread[:KEPT_IDS], "files",
-            len(unread), evidence, "Mend what `dwctl bundle verify` says of them.",
+        return Finding.of(
+            State.UNKNOWN, f"what {counted(len(unread), 'bundle')} would need is not known", unread, "files",
+            evidence=evidence, next_step="Mend what `dwctl bundle verify` says of them.",
         )  # fmt: skip
     if not needs:
         said = _NOTHING if without is None else f"{_NOTHING}: {without}"
@@ -94,46 +102,32 @@ def _uncovered(world: World, found: Coverage) -> Finding:
         found = with_waiting(found, world.queues())
     gaps = [row for rows in found.queues.values() for row in rows if row.gap is not None]
     first = gaps[0]
-    return Finding(
+    return Finding.of(
         State.FAIL, f"{len(gaps):,} of {counted(len(found.rows), 'need')} not served: {first.told}",
-        tuple(f"{_need(row.need.demand)}: {row.told}" for row in gaps[:KEPT_IDS]), "needs", len(gaps),
-        _evidence(world, found, gaps), first.next_step, _command(world, first),
+        [f"{_need(row.need.demand)}: {row.told}" for row in gaps], "needs", evidence=_evidence(world, found, gaps),
+        next_step=first.next_step, command=_command(world, first),
     )  # fmt: skip
 
 
 def _command(world: World, row: Row) -> str:
     demand, examples = row.need.demand, row.need.examples
     if row.gap is Gap.NEED_NOT_NAMED:
-        return typed(world, "dwctl", "worker", "coverage", *examples[:1])
+        return at_server(world, "dwctl", "worker", "coverage", *examples[:1])
     option = "--type" if demand.kind is DemandKind.WORKFLOW else "--activity-type"
     build = () if demand.compatibility is None else ("--compatibility", demand.compatibility)
     words = (option, str(demand.type_key), "--task-queue", str(demand.queue), *build)
-    return typed(world, "dwctl", "worker", "coverage", *words)
+    return at_server(world, "dwctl", "worker", "coverage", *words)
 
 
 def _bundles(world: World) -> tuple[Sequence[BundleFact], tuple[str, ...], str | None]:
     """The bundles that could be read, the files that could not, and why there are not those that there should be."""
-    missing = world.missing.get(Source.BUNDLES)
+    missing = world.missing.get(Need.BUNDLES)
     if missing is not None:
         return (), (), missing.why if missing.applies else None
     found = world.bundles()
     sound = [one for one in found.bundles if one.problem is None]
     unread = tuple(one.file for one in found.bundles if one.problem is not None)
     return sound, unread, f"nothing lies at {listed(found.missing)}" if found.missing else None
-
-
-def described_needs(world: World) -> tuple[Demand, ...]:
-    """What families and shadow workflows need, by the description."""
-    described = world.described
-    families = (
-        family_demands(
-            (family.task_queue,), family.workflow_types, family.activity_types,
-            () if family.compatibility is None else (family.compatibility,),
-        )
-        for family in described.families
-    )  # fmt: skip
-    shadows = (family_demands((one.task_queue,), (one.workflow_type,), (), ()) for one in described.shadows)
-    return tuple(dict.fromkeys(demand for demands in (*families, *shadows) for demand in demands))
 
 
 def _expected(world: World) -> tuple[str, ...]:

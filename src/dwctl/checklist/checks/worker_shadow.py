@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Final
 
-from dwctl.checklist.checks.server_asking import counted, seen, typed
+from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.server_asking import at_server
 from dwctl.checklist.description.described import ShadowWorkflow
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
@@ -127,10 +128,10 @@ def judged(world: World, played: Sequence[Played]) -> Finding:
         return Finding(state, "no shadow workflow is described", next_step="Describe one as [[shadow]].")
     plan = first.result.plan
     said = f"{plan.workflow_type} on {plan.task_queue}: {first.told}"
-    return Finding(
+    return Finding.of(
         state, said if len(played) == 1 else f"{len(bad):,} of {len(played):,} shadow runs did not get there; {said}",
-        tuple(one.result.plan.workflow_id for one in bad), "workflows", len(bad), evidence,
-        first.next_step, _command(world, first),
+        [one.result.plan.workflow_id for one in bad], "workflows", evidence=evidence,
+        next_step=first.next_step, command=_command(world, first),
     )  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def _command(world: World, played: Played) -> str:
     """An open run is diagnosed; one that is closed, or that nobody knows of, is shown."""
     is_open = played.result.left.startswith("it is open")
     words = ("diagnose",) if is_open else ("workflow", "show")
-    return typed(world, "dwctl", *words, played.result.plan.workflow_id)
+    return at_server(world, "dwctl", *words, played.result.plan.workflow_id)
 
 
 def _evidence(world: World, played: Played) -> Evidence:

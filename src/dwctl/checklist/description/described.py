@@ -75,6 +75,11 @@ class Described:
     attestations: Path = Path("cutover.attestations.toml")
     waivers: Path = Path("cutover.waivers.toml")
 
+    @property
+    def types(self) -> frozenset[str]:
+        """The workflow types of all families; none where no family is described, and then all types move."""
+        return frozenset(name for family in self.families for name in family.workflow_types)
+
 
 _PATHS: Final = {
     "ledger": ("cutover", "ledger"),

@@ -1,21 +1,17 @@
 """The text of a first `cutover.toml`: every key with its meaning, set where its value is known, else commented out.
 
-Python reads TOML and does not write it; a library that keeps comments would be one more dependency for one file.
+A library that writes TOML and keeps comments would be one more dependency for one file.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any, Final
 
 from dwctl.checklist.description.initial import Draft, Row
+from dwctl.checklist.toml_values import toml_sign, toml_value
 from dwctl.cutover_keys import TABLES, Key, Table
 
-_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
-_HIDDEN: Final = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
 _WIDTH: Final = 110
 
 _HEAD: Final = """\
@@ -27,34 +23,6 @@ _HEAD: Final = """\
 def draft_text(draft: Draft) -> str:
     """The file; what `read_cutover` and `described_of` take without a complaint."""
     return "\n".join(_lines(draft)) + "\n"
-
-
-def toml_value(value: Any) -> str:
-    """A value as TOML writes it on one line; what hides itself in a text, or steers a terminal, is escaped."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{"".join(map(_sign, value))}"'
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list):
-        return f"[{', '.join(map(toml_value, value))}]"
-    if isinstance(value, Mapping):
-        items = (f"{_key(key)} = {toml_value(one)}" for key, one in value.items())
-        return f"{{ {', '.join(items)} }}" if value else "{}"
-    return repr(value)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
-
-
-def _sign(sign: str) -> str:
-    if sign in _ESCAPES:
-        return _ESCAPES[sign]
-    if sign == " " or unicodedata.category(sign) not in _HIDDEN:
-        return sign
-    return f"\\u{ord(sign):04X}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08X}"
 
 
 def _lines(draft: Draft) -> Iterator[str]:
@@ -124,7 +92,9 @@ def _suggested(name: str, draft: Draft) -> Mapping[str, str]:
 
 def _comment(sentence: str) -> Iterator[str]:
     """A comment, broken into lines; what came from outside cannot end it."""
-    words = "".join(sign if sign == " " else _sign(sign) if sign not in '"\\' else sign for sign in sentence).split(" ")
+    words = "".join(sign if sign == " " else toml_sign(sign) if sign not in '"\\' else sign for sign in sentence).split(
+        " "
+    )
     line = "#"
     for word in words:
         if len(line) + len(word) >= _WIDTH and line != "#":

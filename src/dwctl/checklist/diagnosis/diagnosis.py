@@ -1,18 +1,18 @@
 """Why a run does not do what somebody expects: rows with a predicate over the facts, and the one that decides.
 
-`diagnosis_table.DIAGNOSES` has the rows in the order of their certainty; the first cause that is found is the
+`table.DIAGNOSES` has the rows in the order of their certainty; the first cause that is found is the
 sentence, and everything that matches is listed. What nobody could be asked is never taken for good.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dwctl.errors import ExitCode
+from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:
     from dwctl.checklist.diagnosis.facts import Facts
@@ -146,7 +146,7 @@ def _typed(template: str, facts: Facts, values: Mapping[str, str | None]) -> str
         "server": facts.server,
         **values,
     }
-    words = {name: shlex.quote(value or name.upper()) for name, value in known.items()}
+    words = {name: command_line(value or name.upper()) for name, value in known.items()}
     if words["id"].startswith("-"):
         # No option follows it in any command, so that it can be kept from being one.
         words["id"] = f"-- {words['id']}"

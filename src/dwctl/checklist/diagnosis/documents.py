@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from dwctl.bundle.canonical import JsonValue
 from dwctl.bundle.loose import entries, field, integer, string, truthy
 from dwctl.bundle.open_work import OpenItem, open_work
 from dwctl.bundle.payload_sites import external_references
 from dwctl.checklist.diagnosis.facts import Side, Task, Wait, Work
+from dwctl.checklist.failures import failure_text
 
 _OPEN: Final = frozenset({"ready", "leased"})
 _FAILED: Final = frozenset(
     {"ActivityRetryScheduled", "ActivityFailed", "ActivityTimedOut", "WorkflowFailed", "WorkflowTimedOut"}
 )
-_LONGEST_MESSAGE: Final = 300
 _WAITS: Final = {"signal": "signal", "update": "update", "child": "child", "condition": "condition"}
 
 
@@ -107,13 +107,9 @@ def _tasks(value: JsonValue) -> Iterator[Task]:
 def _waits(value: JsonValue) -> Iterator[Wait]:
     """Open timers out of their own rows, and the open waits of the other kinds."""
     items = open_work(value)
-    backed = {
-        string(field(row, "payload", "timer_id")) for _, row in entries(field(value, "tasks"))
-        if string(field(row, "status")) in _OPEN
-    }  # fmt: skip
     for item in items:
         if item.kind == "timer":
-            yield Wait("timer", item.name, item.due_at, item.id in backed)
+            yield Wait("timer", item.name, item.due_at)
     yield from _other_waits(value, items)
 
 
@@ -134,22 +130,14 @@ def _other_waits(value: JsonValue, items: tuple[OpenItem, ...]) -> Iterator[Wait
             # The name of a child's wait is its instance.
             instances.setdefault(child, name)
             name = string(field(row, "target_type")) or name
-        backed = truthy(field(row, "task_backed"))
-        yield Wait(kind, name, string(field(row, "deadline_at")), backed, child, instances.get(child))
+        yield Wait(kind, name, string(field(row, "deadline_at")), child, instances.get(child))
     for run_id, name in children.items():
         yield Wait("child", name, child_run_id=run_id, child_id=instances.get(run_id))
 
 
 def _failure(value: JsonValue) -> str | None:
-    """`PaymentDeclined: card declined` of the last failure in the history, at most so long as a line is readable."""
+    """The last failure in the history."""
     for event in reversed(_events(value)):
         if string(field(event, "type")) in _FAILED:
             return failure_text(field(event, "payload"))
     return None
-
-
-def failure_text(payload: Any) -> str | None:
-    """What the payload of a failure says, in one bounded line."""
-    kind = string(field(payload, "exception_type")) or string(field(payload, "exception_class"))
-    said = ": ".join(part for part in (kind, string(field(payload, "message"))) if part)
-    return (said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}…") or None

@@ -93,7 +93,6 @@ class Wait(NamedTuple):
     kind: str
     name: str | None
     due_at: str | None = None
-    has_task: bool = False
     child_run_id: str | None = None
     child_id: str | None = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dwctl.bundle.verify import Outcome
+from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.facts.bundles import Watch, unwatched
 from dwctl.checklist.facts.facts import ArchiveFact
 from dwctl.checklist.facts.verified import Row, VerifiedFiles
@@ -108,7 +109,7 @@ def _fact(place: str, report: ArchiveReport, read: int) -> ArchiveFact:
     def files(*states: FileState) -> tuple[str, ...]:
         return tuple(one.file for one in report.files if one.state in states)
 
-    good = (one.entry for one in report.files if one.state is FileState.OK and one.entry is not None)
+    good = [one.entry for one in report.files if one.state is FileState.OK and one.entry is not None]
     return ArchiveFact(
         place,
         frozenset(entry.run_id for entry in good if entry.verdict is not Outcome.UNREADABLE),
@@ -119,4 +120,5 @@ def _fact(place: str, report: ArchiveReport, read: int) -> ArchiveFact:
         damaged=tuple(f"line {line.number}: {line.problem}" for line in report.damaged),
         writer=report.writer,
         read=read,
+        open_then=frozenset(entry.run_id for entry in good if entry.status not in TERMINAL_STATUSES),
     )

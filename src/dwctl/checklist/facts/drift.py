@@ -8,10 +8,11 @@ from typing import Final
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.facts.facts import BundleSet, DriftFacts, LedgerFact, LedgerFacts
 from dwctl.embedded.open_work import open_work, unread_work
-from dwctl.transfer.ledger.rows import THERE, LedgerState
+from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.runtimes.drift import Carried, Drift, DriftState, Expected, compare
 from dwctl.transfer.runtimes.positions import EmbeddedSide, Look
 
+_BUNDLE: Final = "bundle"
 _IN_DOUBT: Final = frozenset({LedgerState.SENDING, LedgerState.UNKNOWN})
 
 
@@ -23,7 +24,7 @@ def drift_facts(side: EmbeddedSide, *, bundles: BundleSet | None, ledger: Ledger
     """
     with side.look() as look:
         found = tuple(compare(_expected(bundles, ledger), look.positions))
-        may_wake, unread = _may_wake(look, found)
+        may_wake, held, unread = _work(look, found)
         return DriftFacts(
             asked=side.name, at=look.as_of,
             unmoved=sum(drift.state is DriftState.UNMOVED for drift in found),
@@ -31,7 +32,7 @@ def drift_facts(side: EmbeddedSide, *, bundles: BundleSet | None, ledger: Ledger
             moved_since_import=_ids(found, DriftState.MOVED_SINCE_IMPORT),
             moved_in_doubt=_ids(found, DriftState.MOVED_IN_DOUBT),
             gone=_ids(found, DriftState.GONE), unknown=_ids(found, DriftState.UNKNOWN),
-            may_wake=may_wake, doubts=(*look.doubts, *unread),
+            may_wake=may_wake, held=held, doubts=(*look.doubts, *unread),
         )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def _expected(bundles: BundleSet | None, ledger: LedgerFacts | None) -> Iterator
     for bundle in sorted(bundles.bundles if bundles is not None else (), key=lambda one: one.exported_at or ""):
         if bundle.run_id is not None and bundle.run_id not in told:
             newest[bundle.run_id] = Expected(
-                bundle.run_id, bundle.instance_id or "", bundle.dedupe_key, bundle.status, Carried.EXPORTED, "bundle",
+                bundle.run_id, bundle.instance_id or "", bundle.dedupe_key, bundle.status, Carried.EXPORTED, _BUNDLE,
                 bundle.file, bundle.exported_at,
             )  # fmt: skip
     yield from newest.values()
@@ -60,7 +61,7 @@ def _expected(bundles: BundleSet | None, ledger: LedgerFacts | None) -> Iterator
 
 
 def _carried(row: LedgerFact) -> Carried:
-    if row.state in THERE:
+    if row.there:
         return Carried.IMPORTED
     return Carried.IN_DOUBT if row.state in _IN_DOUBT else Carried.EXPORTED
 
@@ -69,17 +70,23 @@ def _of_row(row: LedgerFact) -> Expected:
     return Expected(row.run_id, row.instance_id, row.dedupe_key, row.status, _carried(row), "ledger")
 
 
-def _may_wake(look: Look, found: tuple[Drift, ...]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """Imported runs that stand still and whose open work would wake them; None where only a database could say."""
+def _work(look: Look, found: tuple[Drift, ...]) -> tuple[tuple[str, ...] | None, tuple[str, ...], tuple[str, ...]]:
+    """The open work of runs that stand still: imported ones that it would wake, those that a worker holds, and doubts.
+
+    The first is None where only a database could say.
+    """
     if look.snapshot is None:
-        return None, ()
-    still = [
-        drift.expected.run_id
+        return None, (), ()
+    still = {
+        drift.expected.run_id: drift.expected
         for drift in found
         if drift.state is DriftState.UNMOVED
-        and drift.expected.carried is not Carried.EXPORTED
+        and (drift.expected.carried is not Carried.EXPORTED or drift.expected.known_by == _BUNDLE)
         and drift.position is not None
         and drift.position.status not in TERMINAL_STATUSES
-    ]
-    work = open_work(look.snapshot, still)
-    return tuple(run_id for run_id, own in work if own.could_wake), unread_work(look.snapshot)
+    }
+    work = dict(open_work(look.snapshot, still))
+    may_wake = tuple(
+        run_id for run_id, own in work.items() if own.could_wake and still[run_id].carried is not Carried.EXPORTED
+    )
+    return may_wake, tuple(run_id for run_id, own in work.items() if own.held), unread_work(look.snapshot)

@@ -146,6 +146,6 @@ class EmbeddedAnswers(Mapping[str, CheckResult]):
             (described.starters_paused_since, [name for name in names if name in _SINCE_PAUSED]),
         ):
             if ids:  # nothing named would be everything
-                results = run_checks(sources, Asked(described.v1, since), only=ids)
+                results = run_checks(sources, Asked(described.v1, since, described.types), only=ids)
                 found |= {result.row.id: result for result in results if result.row.id in ids}
         return found

@@ -8,6 +8,8 @@ from enum import StrEnum
 from dwctl.bundle.demand import Demand
 from dwctl.bundle.links import LinkRow
 from dwctl.bundle.verify import Outcome
+from dwctl.embedded.open_runs import OpenRun
+from dwctl.transfer.ledger.rows import THERE
 
 
 class Recorded(StrEnum):
@@ -77,6 +79,7 @@ class BundleSet:
 class ArchiveFact:
     """A folder of exports against its manifest; `run_ids`: whose export is proven, `read`: how many files were read.
 
+    `open_then` are those of them that were open when they were exported: what came after is not in the file.
     `unsound` are files that cannot be read, or whose content is not what their line says; `damaged` lines of the
     manifest. `writer` is who writes there now, or was killed while writing. `problem` says why nothing is known.
     """
@@ -91,15 +94,20 @@ class ArchiveFact:
     writer: str | None = None
     read: int = 0
     problem: str | None = None
+    open_then: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedRuns:
-    """The runs that have ended in the embedded application, by the id of the run; `asked` is who was asked."""
+class ApplicationRuns:
+    """All runs of the embedded application: the ids of those that have ended, and the open ones.
+
+    `asked` is who was asked.
+    """
 
     asked: str
     at: str
-    run_ids: frozenset[str]
+    closed: frozenset[str]
+    open: tuple[OpenRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,11 @@ class LedgerFact:
     archived_at: str | None
     dedupe_key: str | None = None
 
+    @property
+    def there(self) -> bool:
+        """Whether its run is on the server, as the importer said."""
+        return self.state in THERE
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
@@ -136,6 +149,11 @@ class LedgerFacts:
     """What the audit of its log found, in a sentence; None where it is sound."""
     audited: str = ""
     """How much of it was audited, in words."""
+
+    @property
+    def there(self) -> tuple[LedgerFact, ...]:
+        """The rows whose runs are on the server."""
+        return tuple(row for row in self.rows if row.there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +173,11 @@ class DriftFacts:
     """Imported runs whose embedded copy has a ready task, a due timer or a lease (`embedded parked`).
 
     None where nobody could say: only a database shows open work.
+    """
+    held: tuple[str, ...] = ()
+    """Runs that have not moved yet, and of which an embedded worker holds a task or an attempt (as a database shows).
+
+    Nothing that can be imported was held when it was exported: a worker has taken it since.
     """
     doubts: tuple[str, ...] = ()
     """Sentences on what is not sure in this look."""

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts import archives as archive_facts
 from dwctl.checklist.facts import bundles as bundle_facts
 from dwctl.checklist.facts.archives import ArchiveReading, Hashed
 from dwctl.checklist.facts.bundles import Reading, Watch, unwatched
-from dwctl.checklist.facts.facts import ArchiveFact, BundleFact, BundleSet, ClosedRuns, DriftFacts
+from dwctl.checklist.facts.facts import ApplicationRuns, ArchiveFact, BundleFact, BundleSet, DriftFacts
 from dwctl.checklist.facts.ledger import ledger_facts
 from dwctl.checklist.facts.missing import missing_sources
 from dwctl.checklist.facts.verified import VerifiedFiles
-from dwctl.checklist.facts.world import Fact, World, nobody_lists_closed_runs
+from dwctl.checklist.facts.world import Fact, World, nobody_lists_runs
 from dwctl.checklist.gate.check import Need
+from dwctl.embedded.instants import shown
+from dwctl.errors import DwctlError
 from dwctl.server.endpoints import list_task_queues, list_workers
 from dwctl.server.walk import Walk, walk_runs
 from dwctl.server.workflows import list_page
@@ -45,7 +46,8 @@ class Sources:
     """Whoever may be asked; None is not configured. Whoever made them closes them.
 
     `operator` is the server seen with the operators' own token. `side` opens whoever knows where embedded runs stand:
-    the database, or the application's batch process, which takes a while.
+    the database, or the application's batch process, which takes a while. `no_database` says why there is none,
+    where one is named.
     """
 
     server: Server | None = None
@@ -53,6 +55,7 @@ class Sources:
     database: EmbeddedDatabase | None = None
     artisan: Ask | None = None
     side: Callable[[], EmbeddedSide] | None = None
+    no_database: DwctlError | None = None
 
 
 def _silent(sentence: str) -> None:
@@ -78,6 +81,7 @@ def make_world(settings: Settings, described: Described, sources: Sources, how: 
     missing = missing_sources(
         settings, described, server=sources.server is not None, operator=sources.operator is not None,
         database=sources.database is not None, artisan=sources.artisan is not None, side=sources.side is not None,
+        no_database=sources.no_database,
     )  # fmt: skip
     server, operator = Fact(partial(_there, sources.server)), Fact(partial(_there, sources.operator))
     queues = Fact(lambda: list_task_queues(server()))
@@ -104,13 +108,10 @@ def make_world(settings: Settings, described: Described, sources: Sources, how: 
         known = ServerFacts(queues, runs) if Need.SERVER not in missing else None
         return _answers(sources, described, known, None if known is not None else missing[Need.SERVER].why)
 
-    def closed() -> ClosedRuns:
-        return nobody_lists_closed_runs() if sources.database is None else _closed(sources.database)
-
     return World(
         described=described,
         namespace=settings.namespace.value,
-        now=lambda: text_of(how.clock()),
+        now=lambda: shown(how.clock()),
         missing=missing,
         server=server,
         operator=operator,
@@ -123,13 +124,8 @@ def make_world(settings: Settings, described: Described, sources: Sources, how: 
         ledger=ledger,
         drift=Fact(drift),
         deep=how.deep,
-        closed=Fact(partial(_closed, sources.database)),
+        application=Fact(partial(_application, sources.database)),
     )
-
-
-def text_of(moment: datetime) -> str:
-    """A moment as dwctl writes it: UTC, microseconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _there(source: T | None) -> T:
@@ -155,7 +151,7 @@ def _answers(
 def _bundles(described: Described, how: How) -> BundleSet:
     moment = how.clock()
     record = VerifiedFiles(described.ledger.parent / bundle_facts.RECORD, BundleFact, "bundles", how.tell)
-    reading = Reading(record, text_of(moment), _nanoseconds(moment), how.rehash, how.watch)
+    reading = Reading(record, shown(moment), _nanoseconds(moment), how.rehash, how.watch)
     return bundle_facts.bundle_facts(described.bundles, reading)
 
 
@@ -170,12 +166,12 @@ def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000) * 1000
 
 
-def _closed(database: EmbeddedDatabase | None) -> ClosedRuns:
+def _application(database: EmbeddedDatabase | None) -> ApplicationRuns:
     """Raises RequestNotPossible where there is no database."""
-    from dwctl.embedded.positions import positions
+    from dwctl.embedded.open_runs import closed_runs, open_runs
 
     if database is None:
-        return nobody_lists_closed_runs()
+        return nobody_lists_runs()
     with database.snapshot() as snapshot:
-        ended = frozenset(one.run_id for one in positions(snapshot) if one.status in TERMINAL_STATUSES)
-        return ClosedRuns(f"database {snapshot.location}", snapshot.as_of, ended)
+        closed, open_ = frozenset(closed_runs(snapshot)), tuple(open_runs(snapshot))
+        return ApplicationRuns(f"database {snapshot.location}", snapshot.as_of, closed, open_)

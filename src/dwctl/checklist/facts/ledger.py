@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from dwctl.checklist.facts.facts import LedgerFact, LedgerFacts
+from dwctl.errors import LocalStateError
 from dwctl.transfer.ledger.audit import AuditReport
 from dwctl.transfer.ledger.glimpse import GLIMPSED, glimpse
 from dwctl.transfer.ledger.ledger import Ledger
@@ -15,6 +16,9 @@ _COLUMNS: Final = (
     "run_id", "instance_id", "workflow_type", "task_queue", "status", "state", "import_id", "compared_at", "differs_at",
     "drift", "drift_at", "archived_at", "dedupe_key",
 )  # fmt: skip
+_ANOTHER: Final = (
+    "Name the server and namespace that it belongs to, or another file as ledger under [cutover] of cutover.toml."
+)
 _WHOLE: Final = "every event by its hash, and each row against all of its events"
 
 
@@ -25,7 +29,11 @@ def ledger_facts(path: str | Path, *, server: str, namespace: str, deep: bool = 
     another server or namespace.
     """
     with Ledger.view(path) as view:
-        check_target(view.target, same_target(server, namespace), view.path)
+        try:
+            check_target(view.target, same_target(server, namespace), view.path)
+        except LocalStateError as error:
+            error.next_step = _ANOTHER
+            raise
         seen = glimpse(view, _COLUMNS)
         trouble, audited = seen.trouble, GLIMPSED
         if deep:

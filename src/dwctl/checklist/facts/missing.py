@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dwctl.checklist.description.described import Described, Runs
 from dwctl.checklist.facts.world import Missing
 from dwctl.checklist.gate.check import Need
+from dwctl.errors import DwctlError
 from dwctl.settings import Role, Settings
+from dwctl.typed_commands import command_line
 
 _DRAINED = "open runs drain in the embedded application, so nothing is imported"
 
@@ -21,18 +23,20 @@ def missing_sources(
     database: bool,
     artisan: bool,
     side: bool,
+    no_database: DwctlError | None = None,
 ) -> Mapping[Need, Missing]:
-    """Each need that cannot be met; the flags say who was opened."""
+    """Each need that cannot be met; the flags say who was opened, `no_database` why a database that is named is not."""
+    named = None if no_database is None else Missing(no_database.message, no_database.next_step, "dwctl doctor")
     no_server = None if server else _no_server(settings)
-    no_bundles, no_ledger = _no_bundles(described), no_server or _no_ledger(described)
+    no_bundles, no_ledger = _no_bundles(described), no_server or _no_ledger(settings, described)
     found = {
         Need.SERVER: no_server,
         Need.OPERATOR: no_server or (None if operator else _no_operator(settings)),
-        Need.EMBEDDED: None if database or artisan else _NO_EMBEDDED,
+        Need.EMBEDDED: None if database or artisan else named or _NO_EMBEDDED,
         Need.BUNDLES: no_bundles,
         Need.ARCHIVES: _no_archives(described),
         Need.LEDGER: _no_import(described) or no_ledger if no_ledger else None,
-        Need.DRIFT: _no_drift(described, no_bundles, no_ledger, side=side),
+        Need.DRIFT: _no_drift(described, no_bundles, no_ledger, named, side=side),
         Need.SHADOWS: None if described.shadows else _NO_SHADOWS,
     }
     return {need: why for need, why in found.items() if why is not None}
@@ -111,24 +115,33 @@ def _no_archives(described: Described) -> Missing | None:
     )
 
 
-def _no_ledger(described: Described) -> Missing | None:
+def _no_ledger(settings: Settings, described: Described) -> Missing | None:
     if described.ledger.is_file():
         return None
     return Missing(
         f"there is no ledger at {described.ledger}: nothing was imported from here",
         "Import the bundles, or name the ledger of the import as ledger under [cutover] of cutover.toml.",
-        "dwctl history-import --help",
+        _import(settings, described) if described.bundles else "dwctl history-import --help",
     )
 
 
+def _import(settings: Settings, described: Described) -> str:
+    """The import of the cutover, with its own values: the gate may have its server from flags."""
+    marked = () if described.import_id is None else ("--import-id", described.import_id)
+    return command_line(
+        "dwctl", "history-import", *described.bundles, *marked, "--ledger", str(described.ledger),
+        "--server", settings.server.value, "--namespace", settings.namespace.value,
+    )  # fmt: skip
+
+
 def _no_drift(
-    described: Described, no_bundles: Missing | None, no_ledger: Missing | None, *, side: bool
+    described: Described, no_bundles: Missing | None, no_ledger: Missing | None, named: Missing | None, *, side: bool
 ) -> Missing | None:
     if no_bundles is not None and no_ledger is not None:
         return _no_import(described) or no_bundles
     if side:
         return None
-    return Missing(
+    return named or Missing(
         "neither a database nor a batch PHP process of the embedded application is configured",
         "Set database_url_env, or php and path, under [embedded] of cutover.toml; or give --laravel-env FILE.",
         "dwctl embedded drift --help",

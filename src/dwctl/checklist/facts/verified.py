@@ -101,7 +101,8 @@ class VerifiedFiles(Generic[T]):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             place_private(self._path, msgspec.json.encode(head) + b"\n" + lines, replace=True)
         except OSError as error:
-            self._tell(f"note: what was verified is not recorded ({self._path}): {error.strerror or error}")
+            why = error.strerror or error
+            self._tell(f"note: what was verified is not recorded ({self._path}): {why}; it is read again each time")
 
 
 def _line(file: str, row: Row[Any]) -> bytes | None:

@@ -13,7 +13,7 @@ from dwctl.errors import RequestNotPossible
 from dwctl.transfer.lanes import Stop
 
 if TYPE_CHECKING:
-    from dwctl.checklist.facts.facts import ArchiveFact, BundleSet, ClosedRuns, DriftFacts, LedgerFacts
+    from dwctl.checklist.facts.facts import ApplicationRuns, ArchiveFact, BundleSet, DriftFacts, LedgerFacts
     from dwctl.embedded.check_results import CheckResult
     from dwctl.server.results import TaskQueue, Worker
     from dwctl.server.transport import Server
@@ -62,10 +62,10 @@ class Fact(Generic[T]):
             return self._value[0]
 
 
-def nobody_lists_closed_runs() -> ClosedRuns:
+def nobody_lists_runs() -> ApplicationRuns:
     """The answer where there is no database. Raises RequestNotPossible."""
     raise RequestNotPossible(
-        "nobody can say which runs have ended: only the embedded application's database lists them",
+        "nobody can say which runs are open and which have ended: only the embedded application's database lists them",
         next_step="Set database_url_env under [embedded] of cutover.toml, or give --laravel-env FILE.",
         reason="database_not_set",
     )
@@ -77,7 +77,7 @@ class World:
 
     `missing` says of each need that cannot be met why; the facts of the others may be asked for. `operator` is the
     server seen with the operators' own token. `embedded` are the answers of `embedded check` by the id of the check.
-    `deep` asks everything where otherwise a sample is asked. `closed` are the runs that have ended there.
+    `deep` asks everything where otherwise a sample is asked. `application` are all runs of the embedded application.
     `stop` tells a check that acts that a person has had enough.
     """
 
@@ -97,4 +97,4 @@ class World:
     drift: Fact[DriftFacts]
     deep: bool = False
     stop: Stop = field(default_factory=Stop)
-    closed: Fact[ClosedRuns] = field(default_factory=lambda: Fact(nobody_lists_closed_runs))
+    application: Fact[ApplicationRuns] = field(default_factory=lambda: Fact(nobody_lists_runs))

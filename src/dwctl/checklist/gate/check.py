@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from dwctl.checklist.gate.items import ITEM, Item, Phase
 
@@ -25,6 +25,10 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     WAIVED = "waived"
     SKIPPED = "skipped"
+
+
+NOT_GOOD: Final = (State.FAIL, State.UNKNOWN)
+"""What shuts the gate where a required check says it."""
 
 
 class Severity(StrEnum):
@@ -72,6 +76,21 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     next_step: str | None = None
     command: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        state: State,
+        said: str,
+        ids: Sequence[str] = (),
+        ids_are: str = "runs",
+        *,
+        evidence: Sequence[Evidence] = (),
+        next_step: str | None = None,
+        command: str | None = None,
+    ) -> Self:
+        """A finding on these things: as many of their ids as are kept, and how many there are."""
+        return cls(state, said, tuple(ids[:KEPT_IDS]), ids_are, len(ids), tuple(evidence), next_step, command)
 
 
 @dataclass(frozen=True, slots=True)

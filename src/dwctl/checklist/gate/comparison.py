@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from dwctl import schema_files
-from dwctl.checklist.gate.check import State
+from dwctl.checklist.gate.check import NOT_GOOD, State
 from dwctl.checklist.gate.results import GateResult
 from dwctl.errors import RequestNotPossible, UnreadableInput
 
-_NOT_GOOD: Final = (State.FAIL, State.UNKNOWN)
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -116,7 +115,7 @@ def _changes(before: Mapping[str, Mapping[str, Any]], now: GateResult) -> Iterat
 
 
 def _kind(before: State, after: State) -> Kind:
-    if after in _NOT_GOOD and before not in _NOT_GOOD:
+    if after in NOT_GOOD and before not in NOT_GOOD:
         return Kind.FAILING
     return Kind.PASSING if after is State.PASS else Kind.STATE
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 
 class Phase(StrEnum):
-    """When an item is due, in this order; the guide calls them A to F."""
+    """When an item is due, in this order."""
 
     PREPARE = "prepare"
     DEPLOY = "deploy"
@@ -15,6 +15,11 @@ class Phase(StrEnum):
     STARTS = "starts"
     IMPORT = "import"
     CLOSE = "close"
+
+    @property
+    def letter(self) -> str:
+        """The guide's own name of it."""
+        return "ABCDEF"[list(Phase).index(self)]
 
 
 class Item(NamedTuple):

@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from dwctl import __version__
-from dwctl.checklist.checks.worker_serving import described_needs
-from dwctl.checklist.coverage.coverage import Coverage, Unread, cover, needs_of, with_waiting
+from dwctl.checklist.coverage.coverage import Coverage, Unread, cover, with_waiting
+from dwctl.checklist.coverage.demanded import cutover_needs
 from dwctl.checklist.coverage.rows import Need as Demanded
 from dwctl.checklist.facts.facts import BundleFact, LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import Fact, World
 from dwctl.checklist.gate.check import Need
 from dwctl.checklist.gate.results import GateResult, Result
+from dwctl.embedded.instants import instant
 from dwctl.errors import DwctlError, RequestNotPossible
 from dwctl.server.results import Worker
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
-from dwctl.transfer.report.past import past_of
+from dwctl.transfer.report.past import past_in
 from dwctl.transfer.report.standing import STANDINGS, Standing, standing_of
 from dwctl.transfer.report.transfer_report import Past
 
@@ -95,7 +96,7 @@ class GateReport:
     @property
     def timeline(self) -> tuple[Stretch, ...]:
         """The checks in the order in which they were asked."""
-        start = _moment(self.result.began_at)
+        start = instant(self.result.began_at)
         found = [_stretch(result, start) for result in self.result.results]
         return tuple(sorted(found, key=lambda stretch: stretch.offset))
 
@@ -108,7 +109,7 @@ class GateReport:
 def ledger_past(path: str) -> Past:
     """What the log of a ledger tells of its sessions; it is read once, from its beginning. Raises `DwctlError`."""
     with Ledger.view(path) as view:
-        return past_of(view.events())
+        return past_in(view)
 
 
 def gate_report(result: GateResult, world: World, *, now: str, past: Callable[[str], Past] = ledger_past) -> GateReport:
@@ -116,21 +117,19 @@ def gate_report(result: GateResult, world: World, *, now: str, past: Callable[[s
 
     `past` reads the log of a ledger whose path it gets, and is called only for a sound one. `now` is UTC text.
     """
-    return GateReport(result, now, __version__, coverage_seen(world), transfer_seen(world, past))
+    return GateReport(result, now, __version__, _coverage_seen(world), _transfer_seen(world, past))
 
 
-def coverage_seen(world: World) -> CoverageSeen | Absent:
+def _coverage_seen(world: World) -> CoverageSeen | Absent:
     """Every need of the bundles and of the description against the workers, as the check on coverage holds them."""
     workers = _gathered(world, Need.SERVER, world.workers, "the workers")
     if isinstance(workers, Absent):
         return workers
     bundles = _gathered(world, Need.BUNDLES, world.bundles, "the bundles")
-    demands = described_needs(world)
     if isinstance(bundles, Absent):
-        without = bundles.why
-        return CoverageSeen(_covered(world, needs_of((), demands), workers), without) if demands else bundles
-    sound = [one for one in bundles.bundles if one.problem is None]
-    found = _covered(world, needs_of(((one.file, one.demands) for one in sound), demands), workers)
+        needs = cutover_needs(world.described, ())
+        return CoverageSeen(_covered(world, needs, workers), bundles.why) if needs else bundles
+    found = _covered(world, cutover_needs(world.described, bundles.bundles), workers)
     if not found.rows:
         return Absent("Neither a bundle nor the description needs a worker.")
     unread = tuple(_unread(one) for one in bundles.bundles if one.problem is not None)
@@ -144,7 +143,7 @@ def _covered(world: World, needs: Sequence[Demanded], workers: Sequence[Worker])
     return found if isinstance(queues, Absent) else with_waiting(found, queues)
 
 
-def transfer_seen(world: World, past: Callable[[str], Past]) -> TransferSeen | Absent:
+def _transfer_seen(world: World, past: Callable[[str], Past]) -> TransferSeen | Absent:
     """The progress of the transfer, where the ledger was asked."""
     found = _gathered(world, Need.LEDGER, world.ledger, "the ledger")
     return found if isinstance(found, Absent) else _seen(found, past)
@@ -196,14 +195,6 @@ def _unread(bundle: BundleFact) -> Unread:
 
 
 def _stretch(result: Result, start: datetime | None) -> Stretch:
-    began = _moment(result.began_at)
+    began = instant(result.began_at)
     offset = 0.0 if began is None or start is None else (began - start).total_seconds()
     return Stretch(result, max(0.0, offset), max(0.0, result.seconds))
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

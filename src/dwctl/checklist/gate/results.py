@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dwctl.checklist.gate.check import Check, Finding, Severity, State
+from dwctl.checklist.gate.check import NOT_GOOD, Check, Finding, Severity, State
 from dwctl.checklist.gate.items import ITEMS, Item
 from dwctl.errors import ExitCode
 
@@ -56,7 +56,14 @@ class Result:
     @property
     def stops(self) -> bool:
         """Whether the gate is shut by it."""
-        return self.check.severity is Severity.REQUIRED and self.finding.state in (State.FAIL, State.UNKNOWN)
+        return self.check.severity is Severity.REQUIRED and self.finding.state in NOT_GOOD
+
+    @property
+    def counts_as(self) -> State:
+        """Its state as its item counts it: what is only advice is at most a warning."""
+        state = self.finding.state
+        is_advice = self.check.severity is Severity.ADVICE
+        return State.WARN if is_advice and state in NOT_GOOD else state
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +75,9 @@ class ItemResult:
 
     @property
     def state(self) -> State:
-        """`fail` before `unknown`, `warn`, `waived`, `pass`; `skipped` where all of it was left out.
-
-        What is only advice is at most a warning here.
-        """
-        states = {self._counted(result) for result in self.results}
+        """`fail` before `unknown`, `warn`, `waived`, `pass`; `skipped` where all of it was left out."""
+        states = {result.counts_as for result in self.results}
         return next((state for state in _WORST_FIRST if state in states), State.SKIPPED)
-
-    @staticmethod
-    def _counted(result: Result) -> State:
-        state = result.finding.state
-        if result.check.severity is Severity.ADVICE and state in (State.FAIL, State.UNKNOWN):
-            return State.WARN
-        return state
 
 
 _WORST_FIRST = (State.FAIL, State.UNKNOWN, State.WARN, State.WAIVED, State.PASS, State.SKIPPED)

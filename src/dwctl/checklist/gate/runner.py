@@ -1,7 +1,7 @@
 """Running the gate: every check of the table once, independent ones at once, dependent ones after, none ever absent.
 
-`wait` asks again what may become true. What passed is never asked again, nor what cannot become true by waiting: a
-shadow would start another run.
+`wait` asks again what may become true, and at its end once more what had passed before: the verdict is of one moment.
+What acts on the server is never asked again: a shadow would start another run.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from dwctl.checklist.facts.world import World
-from dwctl.checklist.gate.check import Check, Evidence, Finding, Need, State
+from dwctl.checklist.gate.check import NOT_GOOD, Check, Evidence, Finding, Need, State
 from dwctl.checklist.gate.results import GateResult, Result
 from dwctl.checklist.gate.selection import Selection, require_known
 from dwctl.checklist.records.records import Records
-from dwctl.errors import DwctlError, LocalStateError, RequestNotPossible
+from dwctl.errors import DwctlError, LocalStateError, RequestNotPossible, own_lines
 from dwctl.transfer.lanes import Done, Lanes
 
 AT_ONCE: Final = 8
 """How many checks are asked at once."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _ENDS_WITHIN, _TICK = 10.0, 0.2
-_NOT_GOOD: Final = (State.FAIL, State.UNKNOWN)
 _SOURCES: Final = (Need.SERVER, Need.EMBEDDED, Need.BUNDLES, Need.ARCHIVES, Need.LEDGER)
 
 
@@ -71,7 +70,7 @@ class _Job:
     began_at: str = ""
     seconds: float = 0.0
     bug: Exception | None = None
-    local_state: bool = False
+    error: DwctlError | None = None
 
 
 def _untold(error: Exception) -> None:
@@ -166,7 +165,7 @@ class _Run:
                 while ready and lanes.busy < AT_ONCE:
                     check = rows[ready.popleft()]
                     if (finding := self._without_asking(check, world)) is not None:
-                        self._settle(check, finding, self._times.now(), 0.0)
+                        self._settle(check, finding, self._times.now(), 0.0, attestable=not self._blocked[check.id])
                         order.done(check.id)
                         ready.extend(order.get_ready())
                         continue
@@ -192,11 +191,21 @@ class _Run:
                 self._take(done.get(timeout=_TICK), lanes)
 
     def wait(self, make_world: Callable[[], World], seconds: float, *, strict: bool) -> None:
-        """Ask again what may become true, with a growing pause, until nothing stops or the time is over."""
+        """Ask again what may become true, with a growing pause, until nothing stops or the time is over.
+
+        What passed before the last look is then asked once more: an answer from before a long wait is none of now.
+        """
         end, pause = self._times.ticks() + seconds, _FIRST_PAUSE
-        while (left := end - self._times.ticks()) > 0:
+        earlier: set[str] = set()
+        while True:
             pending = [self._results[name] for name in self._checks if self._may_become_true(name)]
             if not any(result.stops or strict for result in pending):
+                if not earlier:
+                    return
+                self.look(make_world(), [check for check in self.chosen if check.id in earlier])
+                earlier = set()
+                continue
+            if (left := end - self._times.ticks()) <= 0:
                 return
             self._listener.waits(pending, left)
             self._times.sleep(min(pause, left))
@@ -207,6 +216,12 @@ class _Run:
                 self._listener.missed(error)
                 continue
             self.look(world, [result.check for result in pending])
+            asked = {result.check.id for result in pending}
+            earlier = {
+                check.id
+                for check in self.chosen
+                if not check.acts and check.id not in asked and not self._is_not_good(check.id)
+            }
 
     def told(self) -> tuple[Result, ...]:
         """Every check in the order of the table; what an interruption left without an answer is unknown."""
@@ -223,16 +238,15 @@ class _Run:
     def _asked(self, job: _Job) -> _Job:
         """In a thread: the check's own answer."""
         began_at, began = self._times.now(), self._times.ticks()
-        bug: Exception | None = None
-        local_state = False
+        failed: dict[str, Any] = {}
         try:
             finding = _unwaived(job.check.ask(job.world))
         except DwctlError as error:
-            finding, local_state = _from_error(job.check, error, began_at), isinstance(error, LocalStateError)
+            finding, failed = _from_error(job.check, error, began_at), {"error": error}
         except Exception as error:
-            finding, bug = _from_bug(error, began_at), error
+            finding, failed = _from_bug(error, began_at), {"bug": error}
         seconds = self._times.ticks() - began
-        return replace(job, finding=finding, began_at=began_at, seconds=seconds, bug=bug, local_state=local_state)
+        return replace(job, finding=finding, began_at=began_at, seconds=seconds, **failed)
 
     def _take(self, done: Done[_Job], lanes: Lanes[_Job]) -> str:
         lanes.busy -= 1
@@ -245,13 +259,15 @@ class _Run:
             finding = _from_bug(bug, self._times.now())
         if isinstance(bug, Exception):
             self._on_bug(bug)
-        (self._local_state.add if job.local_state else self._local_state.discard)(job.check.id)
-        self._settle(job.check, finding, job.began_at, job.seconds)
+        in_the_way = isinstance(job.error, LocalStateError)
+        (self._local_state.add if in_the_way else self._local_state.discard)(job.check.id)
+        self._settle(job.check, finding, job.began_at, job.seconds, attestable=bug is None and job.error is None)
         return job.check.id
 
-    def _settle(self, check: Check, finding: Finding, began_at: str, seconds: float) -> None:
+    def _settle(self, check: Check, finding: Finding, began_at: str, seconds: float, *, attestable: bool) -> None:
         before = self._results.get(check.id)
-        self._results[check.id] = result = self._records.settled(check, finding, began_at, seconds)
+        result = self._records.settled(check, finding, began_at, seconds, attestable=attestable)
+        self._results[check.id] = result
         self._listener.ended(result, before)
 
     def _without_asking(self, check: Check, world: World) -> Finding | None:
@@ -267,13 +283,11 @@ class _Run:
         if not blocked:
             return None
         first = self._results[blocked[0]].finding
-        return Finding(
-            State.UNKNOWN, f"not asked: {' and '.join(blocked)} {'does' if len(blocked) == 1 else 'do'} not pass",
-            next_step=f"Mend {blocked[0]} first.", command=first.command,
-        )  # fmt: skip
+        verb = "does" if len(blocked) == 1 else "do"
+        return Finding(State.UNKNOWN, f"not asked: {' and '.join(blocked)} {verb} not pass", command=first.command)
 
     def _is_not_good(self, name: str) -> bool:
-        return name in self._results and self._results[name].finding.state in _NOT_GOOD
+        return name in self._results and self._results[name].finding.state in NOT_GOOD
 
     def _may_become_true(self, name: str) -> bool:
         """Whether asking again may help; what was not asked yet depends on those that it waits for."""
@@ -300,11 +314,7 @@ def _from_error(check: Check, error: DwctlError, at: str) -> Finding:
 
 def _from_bug(error: Exception, at: str) -> Finding:
     """The lines of dwctl that the exception went through; its text may hold business data, and is left out."""
-    places, step = [], error.__traceback__
-    while step is not None:
-        places.append(f"{step.tb_frame.f_globals.get('__name__', '')}:{step.tb_lineno}")
-        step = step.tb_next
-    own = [place for place in places if place.startswith("dwctl.")]
+    own = own_lines(error)
     last = own[-1] if own else "an unknown place"
     return Finding(
         State.UNKNOWN, f"this is a bug in dwctl: {type(error).__name__} at {last}",

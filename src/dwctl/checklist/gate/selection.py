@@ -26,7 +26,7 @@ class Selection:
         """Why a check is not asked, in a sentence; None where it is."""
         if self.phases and check.phase not in self.phases:
             return f"left out by --phase {' --phase '.join(self.phases)}"
-        words = words_of(check)
+        words = _words_of(check)
         if self.only and not words & set(self.only):
             return "left out by --only"
         if words & set(self.skip):
@@ -34,7 +34,7 @@ class Selection:
         return None
 
 
-def words_of(check: Check) -> frozenset[str]:
+def _words_of(check: Check) -> frozenset[str]:
     """The words that name a check: its id, the number of its item, its category."""
     return frozenset((check.id, str(check.item), check.category))
 
@@ -44,7 +44,7 @@ def require_known(selection: Selection, checks: Sequence[Check]) -> None:
 
     Raises RequestNotPossible: a typing mistake must not make a run that asks nothing, or more than was meant.
     """
-    known = {word for check in checks for word in words_of(check)} | {str(item.number) for item in ITEMS}
+    known = {word for check in checks for word in _words_of(check)} | {str(item.number) for item in ITEMS}
     for option, words in (("--only", selection.only), ("--skip", selection.skip)):
         for word in words:
             if word not in known:
@@ -59,7 +59,10 @@ def require_known(selection: Selection, checks: Sequence[Check]) -> None:
 def unknown_check(word: str, known: Iterable[str], where: str) -> RequestNotPossible:
     """The refusal of a word that names no check, with the nearest that does."""
     near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.5)
+    item = next((item for item in ITEMS if item.name == word.replace("-", " ") and str(item.number) in known), None)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    if item is not None:
+        hint = f"The item {item.name} is named by its number: {item.number}. "
     return RequestNotPossible(
         f"there is no check, item or category '{word}'", where=where,
         next_step=f"{hint}`dwctl checklist list` has them all.", reason="unknown_check",

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from dwctl.checklist.toml_values import toml_value
 from dwctl.embedded.instants import moment, shown
 from dwctl.errors import RequestNotPossible, UnreadableInput
 
@@ -172,20 +173,4 @@ def appended(text: str, kind: Kind, values: Mapping[str, Value | None]) -> str:
 
 
 def _toml(value: Value, *, is_moment: bool) -> str:
-    if isinstance(value, int):
-        return str(value)
-    if is_moment:
-        return re.sub(r"\.0+Z$", "Z", value)
-    return '"' + "".join(_escaped(character) for character in value) + '"'
-
-
-def _escaped(character: str) -> str:
-    """TOML's own escapes; what does not show itself is written out, so that a review sees it."""
-    if character in '"\\':
-        return "\\" + character
-    if character == "\n":
-        return "\\n"
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+    return re.sub(r"\.0+Z$", "Z", str(value)) if is_moment else toml_value(value)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from dwctl.bundle.demand import Demand, DemandKind
 from dwctl.checklist.coverage.coverage import look, needs_of
 from dwctl.checklist.coverage.rows import Row, names
+from dwctl.checklist.failures import failure_text
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import ServerFailure
 from dwctl.server.results import HistoryEvent, Lease, Run, TaskQueue
@@ -17,7 +17,6 @@ from dwctl.server.workflows import history
 
 _ENDS = frozenset({"ActivityCompleted", "ActivityFailed", "ActivityCancelled", "ActivityTimedOut"})
 _FAILURES = frozenset({"WorkflowFailed", "WorkflowTimedOut", "WorkflowTerminated", "WorkflowCancelled"})
-_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +51,7 @@ def failure_of(server: Server, run: Run) -> str | None:
     except ServerFailure:
         return None
     last = next((event for event in reversed(events) if event.event_type in _FAILURES), None)
-    return None if last is None else _message(last.payload)
-
-
-def _message(payload: Any) -> str | None:
-    """`PaymentDeclined: card declined` of the payload of a failure; at most so long as a line is readable."""
-    if not isinstance(payload, dict):
-        return None
-    kind = payload.get("exception_type") or payload.get("exception_class")
-    parts = [part for part in (kind, payload.get("message")) if isinstance(part, str) and part]
-    said = ": ".join(parts)
-    return (said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}…") or None
+    return None if last is None else failure_text(last.payload)
 
 
 def _covered(server: Server, demand: Demand) -> Row:
@@ -115,7 +104,7 @@ def _open_activity(events: Iterable[HistoryEvent]) -> _OpenActivity | None:
             elif event.event_type == "ActivityStarted":
                 found[identity] = _OpenActivity(one.type, one.queue, one.attempts + 1, True, None)
             elif event.event_type == "ActivityRetryScheduled":
-                said = _message(payload) or "it failed"
+                said = failure_text(payload) or "it failed"
                 at = payload.get("retry_available_at")
                 retry = f"{said}; it is tried again{f' at {at}' if isinstance(at, str) else ''}"
                 found[identity] = _OpenActivity(one.type, one.queue, one.attempts, False, retry)

@@ -14,17 +14,20 @@ from typing import Any, Final
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.shadow.hang import Hang, failure_of, hang_of
 from dwctl.checklist.shadow.json_values import first_difference
+from dwctl.checklist.worker_events import WORKERS_EVENTS
 from dwctl.errors import DwctlError, ExitCode
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import CallFailed, CallNotConnected, CallTimedOut, ServerFailure
 from dwctl.server.results import Run, Started
 from dwctl.server.transport import Server
-from dwctl.server.workflows import describe, start, terminate
+from dwctl.server.workflows import describe, history, start, terminate
 
 EXPECTED: Final = ("completed", "failed", "cancelled", "terminated", "waiting")
 """What a shadow run may be expected to reach; `waiting` is at rest: for a signal, a timer, an update or a child."""
 
 _MOVING = frozenset({None, "workflow-task", "activity"})
+_WITHOUT_A_CLAIM: Final = frozenset({"pending", "cancelled", "terminated"})
+"""What a run can be although no worker has had it: these two are anybody's command."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _SAYS_WHY_AFTER = 2.0
 """Seconds without any change after which it is asked why."""
@@ -205,7 +208,7 @@ class Shadow:
         if self.result.claimed_after is None:
             leases = show_task_queue(self.server, run.row.task_queue or self.plan.task_queue).leases or ()
             holder = next((lease.lease_owner for lease in leases if lease.run_id == run.row.run_id), None)
-            if holder is not None or run.row.status != "pending":
+            if holder is not None or run.row.status not in _WITHOUT_A_CLAIM:
                 self.result.claimed_after, self.result.claimed_by = self.clock() - self._begun, holder
                 self._tell(f"claimed by {holder}" if holder is not None else "claimed")
         return run
@@ -223,6 +226,9 @@ class Shadow:
             if said:
                 self.result.told += f": {said}"
             self.result.next_step = "Look at its input and at what the worker's code does with it."
+        elif self.result.claimed_after is None and not self._a_worker_had_it(run):
+            self._ended(ShadowState.NOT_CLAIMED, f"it is {status}, and nothing shows that a worker had claimed it")
+            self.result.next_step = "Let nobody end it before a worker has it; see who polls its queue."
         elif self.plan.output and (found := first_difference(self.plan.output[0], self.result.output)) is not None:
             self._ended(ShadowState.OTHER_OUTPUT, f"it ended as {status}, and its output is another: {found}")
             self.result.next_step = "--show-output prints the output that came."
@@ -230,6 +236,11 @@ class Shadow:
             self._ended(ShadowState.REACHED, f"it was claimed and is {status}, as expected")
         self.result.left = "" if status in TERMINAL_STATUSES else f"it is open, waiting for {run.wait_kind}"
         return True
+
+    def _a_worker_had_it(self, run: Run) -> bool:
+        """Whether the history holds what only a worker brings."""
+        events = history(self.server, run.row.workflow_id, run.row.run_id)
+        return any(event.event_type in WORKERS_EVENTS for event in events)
 
     def _ended(self, state: ShadowState, told: str) -> None:
         self.result.state, self.result.told = state, told

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
+from dwctl.embedded.instants import instant
 from dwctl.errors import AnswerIsNo, DwctlError, NotAuthorized, NotFound
 from dwctl.server.results import HistoryEvent, Run
 from dwctl.server.system import repair_pass
 from dwctl.server.workflows import describe, history
 from dwctl.transfer.rehearsals.play import NothingToDo, Play
-from dwctl.transfer.rehearsals.work import Outlook, Turn, moment_of, shown_moment, waits_for
+from dwctl.transfer.rehearsals.work import Outlook, Turn, shown_moment, waits_for
 
 _AT_REST = frozenset({"signal", "update", "child", "condition"})
 """What a run waits for that no worker and no clock brings, in the words of `wait_kind`."""
@@ -92,7 +93,7 @@ class _Finish:
         """Whether a run has gone on to a timer that is due only after our patience has ended."""
         events = self._events(one)
         added = [event.payload for event in events[one.events :] if event.event_type == "TimerScheduled"]
-        due = moment_of(added[-1].get("fire_at")) if added and isinstance(added[-1], dict) else None
+        due = instant(added[-1].get("fire_at")) if added and isinstance(added[-1], dict) else None
         if due is None or (due - self._play.now()).total_seconds() < self._until - self._play.clock():
             return False
         self._play.left_open[one.workflow_id] = f"a worker went on with it, and now it sleeps until {shown_moment(due)}"

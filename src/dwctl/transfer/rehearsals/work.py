@@ -12,6 +12,7 @@ from dwctl.bundle.loose import field, string
 from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.view import BundleView, rows
 from dwctl.bundle.vocabulary import OPEN_STATUSES
+from dwctl.embedded.instants import instant
 
 DEFAULT_QUEUE = "default"
 _BEGINNING = frozenset({"StartAccepted", "WorkflowStarted"})
@@ -80,7 +81,7 @@ def _turn(bundle: BundleView, now: datetime) -> tuple[Turn, str, dict[str, JsonV
     later: tuple[str, dict[str, JsonValue]] | None = None
     for kind in ("workflow", "activity"):
         for task in _ready(bundle, kind):
-            due = moment_of(task.get("available_at"))
+            due = instant(task.get("available_at"))
             if due is not None and due > now:
                 later = (f"its next {kind} task is due at {shown_moment(due)}", task)
             elif kind == "activity":
@@ -107,7 +108,7 @@ def _ready(bundle: BundleView, kind: str) -> Iterator[dict[str, JsonValue]]:
 
 def _timers(bundle: BundleView) -> Iterator[datetime]:
     for _, timer in bundle.timers:
-        due = moment_of(timer.get("fire_at"))
+        due = instant(timer.get("fire_at"))
         if string(timer.get("status")) == "pending" and due is not None:
             yield due
 
@@ -135,16 +136,6 @@ def waits_for(kind: str, name: str | None = None) -> str:
     if name is not None and kind in article:
         return f"it waits for the {kind} {name}"
     return f"it waits for {article[kind]} {kind}" if kind in article else f"it waits for {name or kind}"
-
-
-def moment_of(value: JsonValue) -> datetime | None:
-    """A time of a bundle or of a history, with its zone; None for what is none."""
-    text = string(value)
-    try:
-        found = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def shown_moment(moment: datetime) -> str:

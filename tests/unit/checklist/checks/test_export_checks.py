@@ -15,7 +15,7 @@ from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.facts import ArchiveFact, BundleSet, Recorded
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import KEPT_IDS, Finding, Need, State
-from export_worlds import bundle, closed, drifted, ledger, row, world
+from export_worlds import application, bundle, drifted, ledger, open_run, row, world
 
 HARMS: Any = [
     (export_bundles.verified, {"outcome": Outcome.REFUSED, "rules": ("tasks.leased_task_present",)}, "tasks.leased"),
@@ -180,7 +180,9 @@ def archive(*runs: str, **wrong: Any) -> ArchiveFact:
 
 def kept(runs: tuple[str, ...], *ended: str, **more: Any) -> Finding:
     """The finding on these archived and these ended runs."""
-    return export_retention.exported(world(archives=(archive(*runs),), closed=closed(*ended), **more))
+    return export_retention.exported(
+        world(archives=(archive(*runs),), application=application(*ended, is_open=(open_run(0),)), **more)
+    )
 
 
 def test_every_closed_run_is_kept_or_imported() -> None:
@@ -253,7 +255,7 @@ def test_no_check_asks_more_than_it_needs(check: Any) -> None:
         Need.BUNDLES: {"bundles": BundleSet((bundle(1),), 0)},
         Need.DRIFT: {"drift": drifted(unmoved=1)},
         Need.ARCHIVES: {"archives": (archive("run-1"),)},
-        Need.EMBEDDED: {"closed": closed("run-1")},
+        Need.EMBEDDED: {"application": application("run-1")},
     }
     if Need.SERVER in check.needs:
         pytest.skip("asks a server: see the functional tests")
@@ -264,6 +266,6 @@ def test_no_check_asks_more_than_it_needs(check: Any) -> None:
 
 def test_the_first_described_folder_is_the_one_to_export_to() -> None:
     described = Described(None, "x", bundles=("/a b",), archives=("s3://kept/runs",), ledger=Path("l.db"))
-    seen: World = world(archives=(archive(),), closed=closed("run-1"), described=described)
+    seen: World = world(archives=(archive(),), application=application("run-1"), described=described)
 
     assert str(export_retention.exported(seen).command).endswith("--output-dir s3://kept/runs")

@@ -66,7 +66,7 @@ def test_item_eleven_has_its_rows_and_the_worst_comes_first() -> None:
     assert {check.item for check in CHECKS} == {11}
     assert [check.id for check in CHECKS] == [
         "imports.once", "imports.ledger_sound", "imports.import_id", "imports.settled", "imports.present",
-        "imports.compared", "imports.claimed", "imports.timers",
+        "imports.compared", "imports.claimed", "imports.ended", "imports.timers",
     ]  # fmt: skip
     assert {check.category for check in CHECKS} == {"imports"}
     assert all(check.meaning and check.why and check.fix and check.evidence for check in CHECKS)
@@ -90,7 +90,7 @@ def test_where_nothing_was_imported_nothing_passes(check: str) -> None:
 def _again(*more: str) -> str:
     return " ".join([
         "dwctl history-import exports", *more,
-        f"--import-id orders-1 --ledger /work/ledger.db {TARGET}",
+        f"--import-id orders-1 --ledger /srv/ledger.db {TARGET}",
     ])  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_every_bundle_with_a_row_that_is_on_the_server_is_settled() -> None:
     ("state", "command"),
     [
         *((state, _again()) for state in ("planned", "sending", "failed", "moved", "unknown", "skipped")),
-        *((state, f"dwctl ledger list --state {state} --ledger /work/ledger.db") for state in ("blocked", "refused")),
+        *((state, f"dwctl ledger list --state {state} --ledger /srv/ledger.db") for state in ("blocked", "refused")),
     ],
 )
 def test_a_bundle_that_is_not_there_is_named_with_its_state(state: str, command: str) -> None:
@@ -160,7 +160,7 @@ def test_a_sound_ledger_says_how_far_it_was_audited_and_its_head() -> None:
 def test_an_edited_ledger_fails() -> None:
     known = ledger(fact(), sound=False, trouble="event 7: it is not what its own hash covers: edited")
     finding = good(ask("imports.ledger_sound", gate(known)))
-    assert (finding.state, finding.command) == (FAIL, "dwctl ledger audit --ledger /work/ledger.db")
+    assert (finding.state, finding.command) == (FAIL, "dwctl ledger audit --ledger /srv/ledger.db")
     assert "event 7" in finding.said
 
 
@@ -207,6 +207,7 @@ def test_copies_that_stand_still_and_have_nothing_to_do_are_parked() -> None:
         (drift(moved_in_doubt=("run-9",)), FAIL, "whether the server has the run is not known"),
         (drift(unknown=(run_id(1),)), UNKNOWN, "nobody can say"),
         (drift(gone=(run_id(1),)), UNKNOWN, "no copy any more"),
+        (drift(may_wake=(run_id(1),), held=(run_id(1),)), FAIL, "a worker of the embedded application has taken 1 run"),
         (drift(may_wake=(run_id(1),)), WARN, "only the pause of the embedded workers keeps 1 run"),
         (drift(may_wake=None), WARN, "whether one may wake is not known"),
         (drift(doubts=("the table workflow_tasks cannot be read",)), WARN, "the table workflow_tasks cannot be read"),
@@ -217,7 +218,7 @@ def test_a_copy_that_moved_may_move_or_is_not_known_is_told(found: DriftFacts, s
     assert finding.state is state
     assert said in finding.said
     command = "drift" if state in (FAIL, UNKNOWN) else "parked"
-    assert finding.command == f"dwctl embedded {command} --ledger /work/ledger.db"
+    assert finding.command == f"dwctl embedded {command} --ledger /srv/ledger.db"
 
 
 def test_a_run_that_was_only_exported_may_move_as_far_as_this_check_goes() -> None:
@@ -304,7 +305,7 @@ def test_what_was_compared_is_described_again() -> None:
 def test_a_difference_that_the_import_found_fails() -> None:
     finding = good(ask("imports.compared", gate(ledger(fact(1, differs_at=COMPARED), fact(2, compared_at=None)))))
     assert (finding.state, finding.ids) == (FAIL, (run_id(1),))
-    assert finding.command == "dwctl ledger list --differs --ledger /work/ledger.db"
+    assert finding.command == "dwctl ledger list --differs --ledger /srv/ledger.db"
 
 
 def test_a_run_that_was_not_compared_is_unknown() -> None:
@@ -456,9 +457,13 @@ def test_a_queue_that_does_not_say_what_waits_is_looked_into() -> None:
     assert claimed([fact(1)], [queue(waiting=None)], answers).state is FAIL
 
 
-@pytest.mark.parametrize("answer", [GONE, refusal(500, "")])
-def test_a_run_that_cannot_be_described_is_told_by_other_checks(answer: Answer) -> None:
-    assert claimed([fact(1)], [queue(waiting=1)], {path(1): answer} | queue_shown()).state is PASS
+def test_a_run_that_is_gone_is_told_by_other_checks() -> None:
+    assert claimed([fact(1)], [queue(waiting=1)], {path(1): GONE} | queue_shown()).state is PASS
+
+
+def test_of_a_run_that_the_server_cannot_describe_nobody_knows_whether_it_was_claimed() -> None:
+    finding = claimed([fact(1)], [queue(waiting=1)], {path(1): refusal(500, "")} | queue_shown())
+    assert (finding.state, finding.ids) == (UNKNOWN, (run_id(1),))
 
 
 @pytest.mark.parametrize("key", [None, "run-1", "run-1:x:yesterday", f"run-1::{CAME}"])
@@ -561,5 +566,5 @@ def test_ids_from_outside_are_quoted_in_commands(name: str, typed: str) -> None:
 
 
 def test_paths_are_quoted_in_commands() -> None:
-    seen = gate(ledger(fact(1, differs_at=COMPARED)), ledger=Path("/work/my ledger.db"))
-    assert good(ask("imports.compared", seen)).command == "dwctl ledger list --differs --ledger '/work/my ledger.db'"
+    seen = gate(ledger(fact(1, differs_at=COMPARED)), ledger=Path("/srv/my ledger.db"))
+    assert good(ask("imports.compared", seen)).command == "dwctl ledger list --differs --ledger '/srv/my ledger.db'"

@@ -30,9 +30,11 @@ from dwctl.checklist.facts.facts import BundleSet, LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, Need, State
 from dwctl.errors import DwctlError
+from dwctl.secret import Secret
 from dwctl.server.calls import Answer as Came
 from dwctl.server.failures import CallNotAuthorized
-from dwctl.server.target import Target
+from dwctl.server.target import Credential, Target
+from dwctl.settings import Role
 
 PASS, WARN, FAIL, UNKNOWN, SKIPPED = State.PASS, State.WARN, State.FAIL, State.UNKNOWN, State.SKIPPED
 ROWS = {check.id: check for check in CHECKS}
@@ -248,9 +250,14 @@ def test_a_namespace_is_there_or_is_to_be_created() -> None:
     finding = of("namespace.exists", {AT: reply(SPACE | {"status": "suspended"})})
     assert (finding.state, "suspended" in finding.said) == (WARN, True)
     described = Described(None, "o", retention_days=90)
-    finding = of("namespace.exists", {AT: refusal(404, "namespace_not_found")}, described=described)
-    assert (finding.state, finding.ids, finding.ids_are) == (FAIL, ("production",), "namespaces")
+    absent: dict[str, Answer] = {AT: refusal(404, "namespace_not_found"), "/api/namespaces": refusal(403, "forbidden")}
+    finding = of("namespace.exists", absent, described=described)
+    assert (finding.state, finding.said) == (FAIL, "the namespace does not exist on this server")
     assert finding.command == f"dwctl namespace ensure production --retention-days 90 {SERVED}"
+    names = reply({"namespaces": [{"name": "default"}, {"name": "prodution"}]})
+    finding = of("namespace.exists", absent | {"/api/namespaces": names})
+    assert finding.said == "namespace production is not on this server, which has default, prodution"
+    assert str(finding.next_step).startswith("Did you mean prodution? ")
     with pytest.raises(CallNotAuthorized):
         ROWS["namespace.exists"].ask(world(wire({AT: refusal(403, "forbidden")})))
 
@@ -344,6 +351,24 @@ def test_operators_look_into_the_queue_of_the_cutover_or_the_first_there_is() ->
     assert finding.evidence[1].asked == "GET /api/task-queues/a b"
     nothing = SEEN | {"/api/task-queues": reply({"task_queues": []})}
     assert len(asked("operators.task_queues", world(operator=wire(nothing))).evidence) == 1
+
+
+def test_the_operators_token_is_no_administrators() -> None:
+    repair = "/api/system/repair"
+    there = world(wire({}), operator=wire({repair: refusal(403, "forbidden", role="operator")}))
+    assert asked("operators.role", there).state is PASS
+    finding = asked("operators.role", world(wire({}), operator=wire({repair: reply({})})))
+    assert finding.state is UNKNOWN
+    assert "DW_OPERATOR_TOKEN is let in where only administrators are" in finding.said
+    finding = asked("operators.role", world(wire({}), operator=wire({repair: refusal(401, "unauthorized")})))
+    assert finding.state is FAIL
+
+
+def test_operators_without_a_token_of_their_own_have_no_role_to_look_with() -> None:
+    same = Credential(Secret("tok-all"), "DW_AUTH_TOKEN")
+    target = replace(TARGET, credentials=dict.fromkeys(Role, same))
+    finding = asked("operators.role", world(wire({}, target), operator=wire({}, target)))
+    assert finding.state is SKIPPED
 
 
 # --- the rows ---------------------------------------------------------------------------------------------

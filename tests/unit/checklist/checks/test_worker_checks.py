@@ -56,6 +56,13 @@ def test_only_who_is_active_is_alive(workers: list[Worker], state: State, said: 
         assert finding.command == f"dwctl worker list {SERVED}"
 
 
+def test_workers_of_another_namespace_show_that_the_header_was_lost() -> None:
+    """A proxy that drops X-Namespace makes every answer one of the namespace default."""
+    finding = asked("workers.registered", worker(namespace="default"))
+    assert (finding.state, finding.ids) == (FAIL, ("w-1",))
+    assert "the server gives those of default" in finding.said
+
+
 def test_a_crowd_is_counted_and_shown_by_its_first() -> None:
     finding = asked("workers.registered", *(worker(f"w-{number}", status="stale") for number in range(300)))
     assert (finding.count, len(finding.ids), len(finding.evidence)) == (300, KEPT_IDS, 20)

@@ -15,7 +15,8 @@ from jsonschema import Draft202012Validator
 from cutover_documents import as_json, described
 from dwctl.bundle.demand import DemandKind
 from dwctl.checklist.description.initial import Draft, Seen, with_families
-from dwctl.checklist.description.initial_text import draft_text, toml_value
+from dwctl.checklist.description.initial_text import draft_text
+from dwctl.checklist.toml_values import toml_value
 from dwctl.cutover import read_cutover
 from dwctl.cutover_keys import TABLES
 from dwctl.cutover_schema import cutover_schema

@@ -38,7 +38,7 @@ def test_is_proven_and_not_read_again(looks: Looks, archive: Path) -> None:
 
     assert first.run_ids == {f"run-{number}" for number in range(5)}
     assert (first.read, second.read) == (5, 0)
-    assert second == ArchiveFact(str(archive), first.run_ids)
+    assert second == ArchiveFact(str(archive), first.run_ids, open_then=first.run_ids)
     assert looks.archive(archive, rehash=True).read == 5
 
 

@@ -145,6 +145,19 @@ def test_imported_runs_with_open_work_may_wake(application: Path) -> None:
     assert found.asked.startswith("database ")
 
 
+def test_a_run_that_a_worker_took_after_its_export_is_held(application: Path) -> None:
+    """Taking a task moves nothing yet: the run stands where its bundle left it."""
+    taken = "UPDATE workflow_tasks SET status = 'leased', lease_owner = 'w' WHERE workflow_run_id = ?"
+    change(application, *((taken, (of_run(number).run_id,)) for number in (1, 3)))
+    run = ready_run(3)
+    exported = bundle(3, run_id=of_run(3).run_id, status="pending", dedupe_key=run["dedupe_key"])
+    found = drift_facts(
+        by_database(application), bundles=bundles(exported), ledger=ledger(of_run(1), of_run(2, "refused"))
+    )
+    assert set(found.held) == {of_run(1).run_id, of_run(3).run_id}
+    assert (found.unmoved, found.may_wake) == (3, (of_run(1).run_id,))
+
+
 def test_one_that_moved_is_not_also_told_to_be_able_to_wake(application: Path) -> None:
     change(application, ("UPDATE workflow_runs SET last_history_sequence = 7 WHERE id = ?", (of_run(1).run_id,)))
     found = drift_facts(by_database(application), bundles=None, ledger=ledger(of_run(1)))

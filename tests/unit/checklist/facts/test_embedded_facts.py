@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from application_worlds import cutover, nobody
+from application_worlds import cutover
 from dwctl.checklist.facts.embedded import Application, EmbeddedAnswers, ServerFacts
 from dwctl.embedded.check_artisan import Said
 from dwctl.embedded.check_results import Answer, Strategy
@@ -21,6 +21,7 @@ from dwctl.server.results import RunRow
 from dwctl.server.walk import Walk
 from ledgers import opened
 from rows_of_bundles import change, empty_database, insert
+from unasked_worlds import nobody
 
 EARLY, LATE = "2026-11-20T00:00:00.000000Z", "2026-11-22T00:00:00.000000Z"
 BETWEEN = "2026-11-21 00:00:00.000000"

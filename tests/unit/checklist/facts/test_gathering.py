@@ -141,6 +141,16 @@ def test_what_is_not_described_is_missing(
     assert world.missing[need].applies
 
 
+def test_without_a_ledger_the_import_itself_is_the_next_command(tmp_path: Path, everything: Sources) -> None:
+    what = described(tmp_path, bundles=("/srv/my exports",), ledger=Path("/srv/ledger.db"), import_id="orders-1")
+    assert look(tmp_path, what, everything).missing[Need.LEDGER].command == (
+        "dwctl history-import '/srv/my exports' --import-id orders-1 --ledger /srv/ledger.db "
+        "--server http://localhost:8080 --namespace production"
+    )
+    missing = look(tmp_path, replace(what, bundles=()), everything).missing[Need.LEDGER]
+    assert missing.command == "dwctl history-import --help"
+
+
 def test_drift_needs_somebody_who_knows_and_something_to_ask_about(tmp_path: Path, everything: Sources) -> None:
     ledger(tmp_path)
     what = described(tmp_path)
@@ -152,19 +162,19 @@ def test_drift_needs_somebody_who_knows_and_something_to_ask_about(tmp_path: Pat
     assert look(tmp_path, replace(what, bundles=()), everything).missing[Need.DRIFT].why == "no bundles are described"
 
 
-def test_an_embedded_application_without_a_database_cannot_list_closed_runs(tmp_path: Path) -> None:
+def test_an_embedded_application_without_a_database_cannot_list_its_runs(tmp_path: Path) -> None:
     world = look(tmp_path, described(tmp_path), Sources(artisan=lambda words: pytest.fail("asked")))
 
     assert Need.EMBEDDED not in world.missing
-    with pytest.raises(RequestNotPossible, match="which runs have ended"):
-        world.closed()
+    with pytest.raises(RequestNotPossible, match="which have ended"):
+        world.application()
 
 
 def test_closed_runs_are_those_that_ended(tmp_path: Path, everything: Sources) -> None:
     world = look(tmp_path, described(tmp_path), everything)
 
-    assert len(world.closed().run_ids) == 1
-    assert world.closed().asked.startswith("database sqlite:///")
+    assert len(world.application().closed) == 1
+    assert world.application().asked.startswith("database sqlite:///")
 
 
 def test_each_fact_is_asked_for_once_and_a_look_later_anew(tmp_path: Path, everything: Sources) -> None:

@@ -44,9 +44,9 @@ from told_gates import (
     passing,
     report_of,
     result,
-    unasked,
     world,
 )
+from unasked_worlds import unasked
 
 
 def test_a_report_asks_nobody() -> None:

@@ -191,6 +191,12 @@ def test_an_exception_that_nobody_expected_is_a_bug_and_never_a_pass() -> None:
     assert [str(bug) for bug in bugs] == ["'order-1 of Mrs Miller'"]
 
 
+def test_a_crash_is_covered_by_a_waiver_that_names_the_check_and_by_no_attestation() -> None:
+    crashing = check(ask=failing(KeyError("x")))
+    assert states(ran(crashing, records=Records(attestations={4: ATTESTED}))) == {"server.health": UNKNOWN}
+    assert ran(crashing, records=Records(waivers={"server.health": WAIVER})).green
+
+
 def test_a_check_that_waives_itself_is_a_bug() -> None:
     found = ran(check(ask=WAIVED))
     assert states(found)["server.health"] is UNKNOWN
@@ -313,6 +319,8 @@ def test_records_that_nothing_needs_are_noted_and_change_nothing() -> None:
     assert len(found.notes) == 2
     assert "no longer needed: the check is pass" in found.notes[1]
     assert not ran(check(), selection=Selection(only=("4",)), records=Records()).notes
+    half = Selection(only=("server.health",))
+    assert not ran(check(), check("server.clock"), selection=half, records=Records({4: ATTESTED})).notes
 
 
 def test_a_record_that_does_not_count_shuts_the_gate() -> None:
@@ -348,10 +356,32 @@ def test_a_wait_asks_again_with_a_growing_pause_and_a_fresh_world_until_all_pass
     found = ran(check(ask=late), check("b.b", good), make=make, clock=clock, wait=60.0, listener=heard)
     assert found.green
     assert clock.pauses == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
-    assert (late.asked, good.asked, len(worlds)) == (7, 1, 7)
-    assert heard.words[-1] == "server.health pass after fail"
+    assert (late.asked, good.asked, len(worlds)) == (7, 2, 8)
+    assert heard.words[-2:] == ["began b.b", "b.b pass after pass"]
+    assert "server.health pass after fail" in heard.words
     assert "waits 60 for server.health" in heard.words
     assert found.results[0].finding.said == "look 7"
+
+
+def test_what_passed_before_a_wait_may_be_wrong_after_it() -> None:
+    """A run that moves while the gate waits for workers: the verdict is of the end, and waits on for what it can."""
+    drift, shadow = Later(1, PASS, FAIL), Later(1, PASS, FAIL)
+    acts = check("shadow.reached", shadow, becomes_true=False, acts=True)
+    found = ran(check(ask=Later(2)), check("exports.drift", drift, becomes_true=False), acts, wait=60.0, clock=Clock())
+    assert states(found) == {"server.health": PASS, "exports.drift": FAIL, "shadow.reached": PASS}
+    assert (drift.asked, shadow.asked) == (2, 1)
+    assert not found.green
+
+
+def test_what_fails_again_at_the_end_of_a_wait_is_waited_for_too() -> None:
+    class Flapping(Later):
+        def __call__(self, world: World) -> Finding:
+            self.asked += 1
+            return Finding(FAIL if self.asked == 2 else PASS, f"look {self.asked}")
+
+    workers, clock = Flapping(0), Clock()
+    found = ran(check(ask=Later(1)), check("workers.registered", workers), wait=60.0, clock=clock)
+    assert (found.green, workers.asked, clock.pauses) == (True, 3, [0.5, 1.0])
 
 
 def test_a_wait_ends_with_its_time() -> None:
@@ -514,3 +544,17 @@ def test_every_check_is_told_once_and_green_is_never_false(
         if strict:
             assert {one.finding.state for one in found.results} <= {PASS, SKIPPED}
             assert not found.left_out
+
+
+def test_an_attestation_covers_nothing_that_could_have_been_measured() -> None:
+    def failing(world: World) -> Finding:
+        raise ServerUnreachable("the source is there, and does not answer")
+
+    found = ran(
+        check("a.a", failing), check("b.b", after=("a.a",)), check("c.c", UNKNOWN),
+        records=Records(attestations={4: ATTESTED}),
+    )  # fmt: skip
+    assert states(found) == {"a.a": UNKNOWN, "b.b": UNKNOWN, "c.c": PASS}
+    for name in ("a.a", "b.b"):
+        assert said(found, name).endswith("does not cover what could have been measured")
+    assert not found.green
