@@ -10,7 +10,7 @@ from typing import Any
 from application_worlds import cutover, world
 from asked_worlds import Answer, bundle, reply, wire
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.checks.import_checks import CHECKS
+from dwctl.checklist.checks.imports.rows import CHECKS
 from dwctl.checklist.facts.facts import BundleFact, BundleSet, DriftFacts, LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding

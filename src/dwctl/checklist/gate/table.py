@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from dwctl.checklist.checks import application_checks, export_checks, import_checks, server_checks, worker_checks
+from dwctl.checklist.checks.application import rows as application_checks
+from dwctl.checklist.checks.exports import rows as export_checks
+from dwctl.checklist.checks.imports import rows as import_checks
+from dwctl.checklist.checks.server import rows as server_checks
+from dwctl.checklist.checks.workers import rows as worker_checks
 from dwctl.checklist.gate.check import Check
 
 _MODULES = (application_checks, server_checks, worker_checks, export_checks, import_checks)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from application_worlds import NOW, cutover, found, row, world
-from dwctl.checklist.checks.application_checks import CHECKS
+from dwctl.checklist.checks.application.rows import CHECKS
 from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.facts import BundleFact, BundleSet
 from dwctl.checklist.gate.check import KEPT_IDS, Evidence, Finding, Severity, State

@@ -9,8 +9,9 @@ import pytest
 
 from dwctl.bundle.links import LinkRow
 from dwctl.bundle.verify import Outcome
-from dwctl.checklist.checks import export_bundles, export_retention
-from dwctl.checklist.checks.export_checks import CHECKS
+from dwctl.checklist.checks.exports import bundles as export_bundles
+from dwctl.checklist.checks.exports import retention as export_retention
+from dwctl.checklist.checks.exports.rows import CHECKS
 from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.facts import ArchiveFact, BundleSet, Recorded
 from dwctl.checklist.facts.world import World

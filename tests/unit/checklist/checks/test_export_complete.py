@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dwctl.checklist.checks import export_complete
+from dwctl.checklist.checks.exports import complete as export_complete
 from dwctl.checklist.description.described import Described, Family, Runs
 from dwctl.checklist.gate.check import Finding, Need, State
 from dwctl.checklist.gate.table import CHECK

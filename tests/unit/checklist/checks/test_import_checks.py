@@ -12,7 +12,7 @@ import pytest
 
 from application_worlds import NOW
 from asked_worlds import Answer, bundle, refusal, reply, unreadable
-from dwctl.checklist.checks.import_checks import CHECKS
+from dwctl.checklist.checks.imports.rows import CHECKS
 from dwctl.checklist.facts.facts import DriftFacts
 from dwctl.checklist.facts.world import Missing
 from dwctl.checklist.gate.check import KEPT_IDS, Finding, Need, State

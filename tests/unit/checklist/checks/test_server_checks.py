@@ -23,8 +23,8 @@ from asked_worlds import (
     wire,
     world,
 )
-from dwctl.checklist.checks import server_health
-from dwctl.checklist.checks.server_checks import CHECKS
+from dwctl.checklist.checks.server import health as server_health
+from dwctl.checklist.checks.server.rows import CHECKS
 from dwctl.checklist.description.described import Described, Runs
 from dwctl.checklist.facts.facts import BundleSet, LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World

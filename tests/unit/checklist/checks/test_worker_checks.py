@@ -9,7 +9,7 @@ import pytest
 
 from asked_worlds import NONE, NOT_WANTED, NOW, SERVED, bundle, bundles, closed, unreadable, worker, world
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.checks.worker_checks import CHECKS
+from dwctl.checklist.checks.workers.rows import CHECKS
 from dwctl.checklist.description.described import Described, Family, ShadowWorkflow
 from dwctl.checklist.facts.facts import BundleSet
 from dwctl.checklist.gate.check import KEPT_IDS, Finding, Need, State

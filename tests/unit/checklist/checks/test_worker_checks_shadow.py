@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from asked_worlds import SERVED, TARGET, refusal, reply, world
-from dwctl.checklist.checks.worker_checks import CHECKS
-from dwctl.checklist.checks.worker_shadow import Played, judged, play
+from dwctl.checklist.checks.workers.rows import CHECKS
+from dwctl.checklist.checks.workers.shadow import Played, judged, play
 from dwctl.checklist.description.described import Described, ShadowWorkflow
 from dwctl.checklist.gate.check import State
 from dwctl.checklist.shadow.shadow import ShadowPlan, ShadowResult, ShadowState

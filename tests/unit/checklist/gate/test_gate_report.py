@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dwctl.checklist.checks.worker_serving import coverage
+from dwctl.checklist.checks.workers.serving import coverage
 from dwctl.checklist.facts.world import Fact, Missing
 from dwctl.checklist.gate.check import Need
 from dwctl.checklist.gate.report import Absent, CoverageSeen, GateReport, TransferSeen, gate_report, ledger_past

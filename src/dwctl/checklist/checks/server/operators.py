@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.server_asking import at_server, refusable
+from dwctl.checklist.checks.server.asking import at_server, refusable
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
 from dwctl.server.endpoints import list_task_queues, list_workers, show_task_queue

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dwctl.checklist.checks.findings import counted, listed, seen
-from dwctl.checklist.checks.server_asking import at_server, failed, refusable
+from dwctl.checklist.checks.server.asking import at_server, failed, refusable
 from dwctl.checklist.description.described import Runs
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Final
 
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.server_asking import at_server
+from dwctl.checklist.checks.server.asking import at_server
 from dwctl.checklist.description.described import ShadowWorkflow
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State

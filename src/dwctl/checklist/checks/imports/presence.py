@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.import_asking import (
+from dwctl.checklist.checks.imports.asking import (
     answers_of,
     import_command,
     nothing_imported,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.import_asking import (
+from dwctl.checklist.checks.imports.asking import (
     answers_of,
     nothing_imported,
     of_ledger,

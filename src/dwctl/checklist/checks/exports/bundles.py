@@ -9,7 +9,7 @@ from typing import Final
 
 from dwctl.bundle.links import LinkRow
 from dwctl.bundle.verify import Outcome
-from dwctl.checklist.checks.export_asking import files, imported, of_bundles, on_bundles
+from dwctl.checklist.checks.exports.asking import files, imported, of_bundles, on_bundles
 from dwctl.checklist.checks.findings import counted, listed, seen
 from dwctl.checklist.facts.facts import BundleFact, BundleSet, Recorded
 from dwctl.checklist.facts.manifests import manifest_folder

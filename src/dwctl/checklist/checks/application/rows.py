@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dwctl.checklist.checks.application_answers import AVRO_SINCE, PAUSED_SINCE, Moment, answer, in_words_of_cutover
-from dwctl.checklist.checks.application_types import bundle_codecs, bundle_types, worker_types
+from dwctl.checklist.checks.application.answers import AVRO_SINCE, PAUSED_SINCE, Moment, answer, in_words_of_cutover
+from dwctl.checklist.checks.application.types import bundle_codecs, bundle_types, worker_types
 from dwctl.checklist.gate.check import Check, Need, Severity
 from dwctl.checklist.gate.items import Phase
 from dwctl.embedded import check_rows as rows

@@ -8,7 +8,7 @@ from typing import Final
 
 from dwctl.bundle.demand import Demand, DemandKind
 from dwctl.checklist.checks.findings import counted, listed, seen
-from dwctl.checklist.checks.server_asking import at_server
+from dwctl.checklist.checks.server.asking import at_server
 from dwctl.checklist.coverage.coverage import Coverage, cover, with_waiting
 from dwctl.checklist.coverage.demanded import cutover_needs
 from dwctl.checklist.coverage.rows import Gap, Row, names

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.import_asking import import_command, nothing_imported, of_file, of_ledger
+from dwctl.checklist.checks.imports.asking import import_command, nothing_imported, of_file, of_ledger
 from dwctl.checklist.facts.facts import BundleSet, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State

@@ -10,7 +10,7 @@ from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.checks.findings import counted, listed, seen
-from dwctl.checklist.checks.server_asking import at_server, refused
+from dwctl.checklist.checks.server.asking import at_server, refused
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State

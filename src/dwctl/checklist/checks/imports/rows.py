@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from dwctl.checklist.checks.import_ended import ended
-from dwctl.checklist.checks.import_presence import compared, present
-from dwctl.checklist.checks.import_progress import claimed, timers
-from dwctl.checklist.checks.import_settled import import_id, ledger_sound, once, settled
+from dwctl.checklist.checks.imports.ended import ended
+from dwctl.checklist.checks.imports.presence import compared, present
+from dwctl.checklist.checks.imports.progress import claimed, timers
+from dwctl.checklist.checks.imports.settled import import_id, ledger_sound, once, settled
 from dwctl.checklist.gate.check import Check, Need
 
 _imports = partial(Check, item=11, category="imports")

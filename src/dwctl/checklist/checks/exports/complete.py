@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dwctl.bundle.additions import is_class_name
-from dwctl.checklist.checks.export_asking import imported, of_bundles
+from dwctl.checklist.checks.exports.asking import imported, of_bundles
 from dwctl.checklist.checks.findings import counted, listed
 from dwctl.checklist.description.described import Described, Runs
 from dwctl.checklist.facts.world import World

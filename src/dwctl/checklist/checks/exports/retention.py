@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.checks.export_asking import imported
+from dwctl.checklist.checks.exports.asking import imported
 from dwctl.checklist.checks.findings import counted, listed, seen
-from dwctl.checklist.checks.import_asking import import_command
-from dwctl.checklist.checks.server_asking import refusable
+from dwctl.checklist.checks.imports.asking import import_command
+from dwctl.checklist.checks.server.asking import refusable
 from dwctl.checklist.facts.facts import ArchiveFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State

@@ -7,7 +7,7 @@ from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.checks.findings import counted, seen
-from dwctl.checklist.checks.import_asking import nothing_imported, of_ledger, of_list, on_target
+from dwctl.checklist.checks.imports.asking import nothing_imported, of_ledger, of_list, on_target
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
 from dwctl.server.results import RunRow
