@@ -99,7 +99,7 @@ def page_size(snapshot: Snapshot) -> int:
 def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Iterator[list[RunColumns]]:
     """The runs that rows let through, in the order of their ids, a page at a time."""
     statement, key = _run_select(snapshot, wanted)
-    found = snapshot.pages(statement, key, size=size)
+    found = snapshot.pages(statement, key, size=size, again=lambda last: _run_select(snapshot, wanted, last)[0])
     while True:
         with collector_paused():
             rows = list(islice(found, size))
@@ -115,14 +115,22 @@ def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Ite
         del page
 
 
-def _run_select(snapshot: Snapshot, wanted: RunFilter) -> tuple[Select[Any], Column[Any]]:
-    from sqlalchemy import select
+def _run_select(snapshot: Snapshot, wanted: RunFilter, beyond: str | None = None) -> tuple[Select[Any], Column[Any]]:
+    """The runs with what stands beside them, of those beyond a run id where one is given.
+
+    The table of summaries is bounded too: PostgreSQL merges it by its index, from the first row on where nobody says
+    otherwise, and then the last page of a million costs as much as all before it.
+    """
+    from sqlalchemy import and_, select
 
     runs = snapshot.table("workflow_runs")
     source: FromClause = runs
     for name, on in (("workflow_instances", "workflow_instance_id"), ("workflow_run_summaries", "id")):
         if snapshot.has(name, "id"):
-            source = source.outerjoin(snapshot.table(name), snapshot.table(name).c.id == runs.c[on])
+            joined = snapshot.table(name)
+            same = joined.c.id == runs.c[on]
+            bounded = on == "id" and beyond is not None
+            source = source.outerjoin(joined, and_(same, joined.c.id > beyond) if bounded else same)
     columns = [_column(snapshot, *_OTHER_NAMES.get(name, ("workflow_runs", name))) for name in RunColumns._fields]
     return select(*columns).select_from(source).where(*conditions(wanted, snapshot, runs)), runs.c.id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dwctl.embedded.application_clock import clock_of
@@ -92,13 +92,18 @@ class Snapshot:
         return self._session.stream(statement, "an answer")
 
     def pages(
-        self, statement: Select[*tuple[Any, ...]], *keys: Column[Any], size: int = PAGE
+        self,
+        statement: Select[*tuple[Any, ...]],
+        *keys: Column[Any],
+        size: int = PAGE,
+        again: Callable[..., Select[*tuple[Any, ...]]] | None = None,
     ) -> Iterator[Row[*tuple[Any, ...]]]:
         """The rows in the order of `keys`, asked for in pages that begin after the last key: flat in memory.
 
         The keys must be among the selected columns, NOT NULL, and unique together: two rows of the same key are a
         mistake in the program (RuntimeError), since a page could end between them. Other statements may run
-        between two rows. Raises a DwctlError that says how many rows had been read.
+        between two rows. `again` makes the statement of a later page from the last key, where a table that is joined
+        by the key can begin there too. Raises a DwctlError that says how many rows had been read.
         """
         from dwctl.embedded.keyset import after
 
@@ -114,6 +119,8 @@ class Snapshot:
                 raise RuntimeError(f"{', '.join(map(str, keys))} is not unique: use a key that is")
             yield from rows
             count += size
+            if again is not None:
+                statement = again(*last).order_by(None).order_by(*keys)
             page = statement.where(after(keys, last)).limit(size + 1)
 
     def among(self, column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
