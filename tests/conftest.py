@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from hypothesis import settings
 # A deadline is a limit of the wall clock: a busy machine would break it, and tell nothing about the code.
 settings.register_profile("dwctl", deadline=None)
 settings.load_profile("dwctl")
+
+# Under nohup it is ignored, here and in every process that a test starts: and dwctl keeps to that.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 pytest_plugins = ["embedded_databases"]
 

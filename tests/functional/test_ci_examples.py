@@ -219,8 +219,8 @@ def test_github_is_red_without_its_secrets(place: Place) -> None:
     place.secrets = dict.fromkeys(place.secrets, "")
     ran = github(place, "gate")
     assert ran["Dry run on the server"].code == 4
-    assert ran["Checklist up to the import"].code == 2
-    assert "EMBEDDED_DATABASE_URL" in ran["Checklist up to the import"].err
+    assert ran["Checklist up to the import"].code == 1
+    assert "EMBEDDED_DATABASE_URL" in ran["Checklist up to the import"].out
 
 
 # --- GitLab ----------------------------------------------------------------------------------------------------

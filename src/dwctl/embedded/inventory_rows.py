@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.embedded.collector import collector_paused
-from dwctl.embedded.database_url import POSTGRESQL
 from dwctl.embedded.filters import RunFilter, conditions
 from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, TIME_COLUMNS, Held, RunColumns
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 PAGE = 5000
 """Runs a page: the keyset step, and the reach of each grouped query."""
-
-LARGE_PAGE = 20_000
-"""The same for PostgreSQL, which keeps to its indexes over a longer reach than MariaDB and MySQL do."""
 
 SETTLED_TASKS = frozenset({"completed", "cancelled", "failed"})
 SETTLED_TIMERS = frozenset({"fired", "cancelled"})
@@ -89,11 +85,6 @@ class PageWork:
         """Note which runs have anything at all, and which have what a rule names: the others cost nothing."""
         self.suspect = set().union(self.held_tasks, self.attempts, self.whole_floats, self.odd)
         self.busy = self.suspect.union(self.ready, self.timers, self.signals, self.updates, self.links)
-
-
-def page_size(snapshot: Snapshot) -> int:
-    """How many runs a page has where nobody says otherwise."""
-    return LARGE_PAGE if snapshot.dialect == POSTGRESQL else PAGE
 
 
 def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Iterator[list[RunColumns]]:
