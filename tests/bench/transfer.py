@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 ANSWER = 0.020
 """Seconds that the stand-in takes for any answer."""
 
-JOBS, SERVED, PLANNED, TEN_THOUSAND, ROUNDS = 4, 400, 2_500, 10_000, 3
+JOBS, SERVED, PLANNED, TEN_THOUSAND, ROUNDS = 4, 1_000, 2_500, 10_000, 5
 Words = Sequence[str | Path]
 Serving = Callable[[Workplace, Path], AbstractContextManager[str]]
 
