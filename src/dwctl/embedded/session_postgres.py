@@ -68,8 +68,10 @@ class PostgresSession(Session):
         self.plain("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         milliseconds = max(1, round(self.timeout * 1000))
         waits = min(milliseconds, round(LOCK_TIMEOUT * 1000))
+        # No parallel workers: a listing that takes every processor is felt by the application as much as a lock.
         self.plain(f"SET LOCAL statement_timeout = {milliseconds}; SET LOCAL lock_timeout = {waits}; "
-                   "SET LOCAL row_security = off; SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'")  # fmt: skip
+                   "SET LOCAL row_security = off; SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; "
+                   "SET LOCAL max_parallel_workers_per_gather = 0")  # fmt: skip
         moment = "clock_timestamp() AT TIME ZONE 'UTC'"
         ((self.as_of,),) = self.plain(f'SELECT to_char({moment}, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')')
 
