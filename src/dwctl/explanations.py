@@ -12,9 +12,9 @@ from dwctl.checklist.diagnosis.table import DIAGNOSES
 from dwctl.checklist.gate.check import Severity
 from dwctl.checklist.gate.table import CHECKS
 from dwctl.checklist.reasons import CHECKLIST_REASONS
-from dwctl.embedded.artisan_reasons import ARTISAN_REASONS, ArtisanReason
+from dwctl.embedded.artisan_reasons import ARTISAN_REASONS
 from dwctl.embedded.check_rows import CHECK_ROWS
-from dwctl.embedded.database_reasons import DATABASE_REASONS, DatabaseReason
+from dwctl.embedded.database_reasons import DATABASE_REASONS
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
 from dwctl.server.request_reasons import REQUEST_REASONS
@@ -141,8 +141,7 @@ def _reasons() -> Iterator[Explanation]:
 
 
 def _application_reasons() -> Iterator[Explanation]:
-    rows: tuple[ArtisanReason | DatabaseReason, ...] = (*ARTISAN_REASONS, *DATABASE_REASONS)
-    for row in rows:
+    for row in (*ARTISAN_REASONS, *DATABASE_REASONS):
         kind = f"reason, exit code {row.exit_code}"
         yield Explanation(row.id, kind, None, "dwctl", _sentence(row.meaning), _sentence(row.why), row.fix)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dwctl.render.json_errors import error_told
 from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveState, ArchiveTally
 
 SCHEMA = "dwctl.workflow-archive"
@@ -11,7 +12,6 @@ SCHEMA = "dwctl.workflow-archive"
 
 def archive_item(result: ArchiveResult) -> dict[str, Any]:
     """One run, and what became of it."""
-    error = result.error
     return {
         "workflow_id": result.target.instance_id,
         "run_id": result.target.run_id,
@@ -21,15 +21,7 @@ def archive_item(result: ArchiveResult) -> dict[str, Any]:
         "file": result.file,
         "requested": result.requested,
         "asked": result.asked,
-        "error": None
-        if error is None
-        else {
-            "message": error.message,
-            "where": error.where,
-            "reason": error.reason,
-            "next_step": error.next_step,
-            "exit_code": int(error.exit_code),
-        },
+        "error": error_told(result.error),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from dwctl.errors import DwctlError
+from dwctl.render.json_errors import error_told
 from dwctl.transfer.exports.outcomes import ExportResult, ExportState
 from dwctl.transfer.exports.report import ExportReport
 
@@ -17,7 +17,7 @@ def export_head(report: ExportReport) -> dict[str, Any]:
     return {
         "source": report.source,
         "way": report.way,
-        "batch_declined": _error(report.batch_declined),
+        "batch_declined": error_told(report.batch_declined),
         "purpose": report.purpose.value,
         "location": report.location,
     }
@@ -48,7 +48,7 @@ def export_item(result: ExportResult) -> dict[str, Any]:
         "removed_keys": list(result.removed_keys),
         "noise_bytes": result.noise,
         "seconds": None if result.seconds is None else round(result.seconds, 3),
-        "error": _error(result.error),
+        "error": error_told(result.error),
     }
 
 
@@ -58,7 +58,7 @@ def export_rest(report: ExportReport) -> dict[str, Any]:
     return {
         "hooks": [asdict(call) for call in report.hooks],
         "workers_paused": report.paused,
-        "hook_error": _error(report.hook_error),
+        "hook_error": error_told(report.hook_error),
         "next_steps": report.next_steps,
         "summary": {
             "selected": tally.selected,
@@ -75,16 +75,4 @@ def export_rest(report: ExportReport) -> dict[str, Any]:
             "slowest": [{"target": name, "seconds": round(seconds, 3)} for name, seconds in tally.slowest],
             "exit_code": int(report.exit_code),
         },
-    }
-
-
-def _error(error: DwctlError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {
-        "message": error.message,
-        "where": error.where,
-        "reason": error.reason,
-        "next_step": error.next_step,
-        "exit_code": int(error.exit_code),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from dwctl.errors import DwctlError
+from dwctl.render.json_errors import error_told
 from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item
 from dwctl.transfer.imports.outcomes import ImportResult, ImportState, ImportTally, Resealed, RunUsed
 from dwctl.transfer.imports.proof import Proof
@@ -37,7 +37,7 @@ def import_item(result: ImportResult) -> dict[str, Any]:
             "archived": result.archived,
             "skipped_because": result.skipped_because,
             "compared_at": result.compared_at,
-            "error": _error(result.error),
+            "error": error_told(result.error),
         }
     )
 
@@ -92,21 +92,9 @@ def _resealed(resealed: Resealed) -> dict[str, Any]:
 def _proof(proof: Proof) -> dict[str, Any]:
     return {
         "state": proof.state.value,
-        "error": _error(proof.error),
+        "error": error_told(proof.error),
         "comparisons": [
             {"name": one.name, "expected": one.expected, "found": one.found, "holds": one.holds}
             for one in proof.comparisons
         ],
-    }
-
-
-def _error(error: DwctlError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {
-        "message": error.message,
-        "where": error.where,
-        "reason": error.reason,
-        "next_step": error.next_step,
-        "exit_code": int(error.exit_code),
     }

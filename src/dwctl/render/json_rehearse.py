@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dwctl.render.json_errors import error_told
 from dwctl.transfer.rehearsals.play import PlayResult, StepResult
 
 
@@ -29,7 +30,6 @@ def play_document(result: PlayResult, next_step: str) -> dict[str, Any]:
 
 def step_item(step: StepResult) -> dict[str, Any]:
     """One step."""
-    error = step.error
     return {
         "id": step.id,
         "phase": step.phase,
@@ -38,13 +38,5 @@ def step_item(step: StepResult) -> dict[str, Any]:
         "state": step.state.value,
         "seconds": round(step.seconds, 3),
         "told": list(step.told),
-        "error": None
-        if error is None
-        else {
-            "message": error.message,
-            "exit_code": int(error.exit_code),
-            "where": error.where,
-            "reason": error.reason,
-            "next_step": error.next_step,
-        },
+        "error": error_told(step.error),
     }

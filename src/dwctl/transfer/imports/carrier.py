@@ -68,7 +68,23 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class HttpCarrier:
+class _AskedOverHttp:
+    """What both carriers share: however a bundle arrives, its run is compared and archived over HTTP."""
+
+    _server: Server
+
+    def prove(
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    ) -> Proof:
+        """By describe, runs and history."""
+        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
+
+    def archive(self, run: RunFacts, reason: str) -> None:
+        """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""
+        _archive(self._server, run, reason)
+
+
+class HttpCarrier(_AskedOverHttp):
     """Brings bundles over HTTP: byte for byte where a probe showed that this works, else in a JSON envelope."""
 
     def __init__(
@@ -146,16 +162,6 @@ class HttpCarrier:
             wanted["signing_key"] = self._key
         return envelope(content, wanted)
 
-    def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
-    ) -> Proof:
-        """By describe, runs and history."""
-        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
-
-    def archive(self, run: RunFacts, reason: str) -> None:
-        """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""
-        _archive(self._server, run, reason)
-
     def redact(self, text: str) -> str:
         """Without the tokens of the target, and without a key that was sent."""
         text = self._server.target.redact(text)
@@ -188,7 +194,7 @@ def _as_sent(key: bytes) -> str:
     )  # fmt: skip
 
 
-class ArtisanCarrier:
+class ArtisanCarrier(_AskedOverHttp):
     """Brings bundles through the server's artisan; what is asked about the target is asked over HTTP."""
 
     def __init__(
@@ -218,16 +224,6 @@ class ArtisanCarrier:
             require_signature=options.verify.require_signature,
         )
         return ImportAnswer(200, import_via_artisan(self._artisan, content, command), attempts=1, unsettled=0)
-
-    def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
-    ) -> Proof:
-        """By describe, runs and history."""
-        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
-
-    def archive(self, run: RunFacts, reason: str) -> None:
-        """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""
-        _archive(self._server, run, reason)
 
     def redact(self, text: str) -> str:
         """Without the tokens of the target, which artisan never sees but its environment may hold."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from dwctl.errors import LocalStateError, UnreadableInput
+from dwctl.transfer.files.private import sync_folder
 from dwctl.transfer.ledger.rows import COLUMNS
 
 APPLICATION_ID: Final = 0x64776C67
@@ -89,16 +90,7 @@ def make_private(path: Path) -> None:
     finally:
         os.close(descriptor)
     for part in {folder, *(part.parent for part in missing)}:
-        _sync_folder(part)
-
-
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(part)
 
 
 def _set_up(connection: sqlite3.Connection, path: Path, begin: Callable[[sqlite3.Connection], None]) -> None:
