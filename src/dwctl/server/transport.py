@@ -62,37 +62,33 @@ class Server:
         self._policy = policy or RetryPolicy()
         self._sleep, self._clock, self._now, self._chance = sleep, clock, now, chance
         self._on_attempt = on_attempt
-        self._transport = transport
+        self._given = transport
         self._trust = trust(target)
+        self._timeout = httpx.Timeout(target.timeout).as_dict()
         self._here = threading.local()
-        self._clients: dict[threading.Thread, httpx.Client] = {}
+        self._transports: dict[threading.Thread, httpx.BaseTransport] = {}
 
     @property
-    def _http(self) -> httpx.Client:
-        """The client of this thread.
+    def _transport(self) -> httpx.BaseTransport:
+        """The connection of this thread.
 
         A pool that threads share looks at each idle connection before every request, and each look is a change of
-        threads: with a dozen lanes that costs as much as the requests themselves.
+        threads: with a dozen lanes that costs as much as the requests themselves. What an `httpx.Client` does above
+        its transport (cookies, redirects, authentication by challenge) is nothing that dwctl wants of a server.
         """
-        client: httpx.Client | None = getattr(self._here, "client", None)
-        if client is None:
+        transport: httpx.BaseTransport | None = getattr(self._here, "transport", None)
+        if transport is None:
             self._close_of_ended_threads()
-            client = self._here.client = httpx.Client(
-                transport=self._transport,
-                verify=self._trust,
-                proxy=self.target.proxy.reveal() if self.target.proxy and self._transport is None else None,
-                trust_env=False,
-                follow_redirects=False,
-                timeout=self.target.timeout,
-            )
-            self._clients[threading.current_thread()] = client
-        return client
+            proxy = self.target.proxy.reveal() if self.target.proxy else None
+            transport = self._given or httpx.HTTPTransport(verify=self._trust, proxy=proxy, trust_env=False)
+            self._here.transport = self._transports[threading.current_thread()] = transport
+        return transport
 
     def _close_of_ended_threads(self) -> None:
         """Whoever looks again and again, each time with new threads, would run out of files otherwise."""
-        for thread in list(self._clients):
-            if not thread.is_alive() and (client := self._clients.pop(thread, None)) is not None:
-                client.close()
+        for thread in list(self._transports):
+            if not thread.is_alive() and (transport := self._transports.pop(thread, None)) is not None:
+                transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +100,8 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
-        for client in list(self._clients.values()):
-            client.close()
+        for transport in list(self._transports.values()):
+            transport.close()
 
     def call(self, call: Call, *, policy: RetryPolicy | None = None) -> Answer:
         """Make the call, again where that is safe, and return a 2xx answer or one of `call.accepted`.
@@ -149,7 +145,7 @@ class Server:
         sent_at = self._now()
         deadline = self._clock() + _SLOW_FACTOR * self.target.timeout
         try:
-            response = self._http.send(request, stream=True)
+            response = self._transport.handle_request(request)
             try:
                 body = self._read(response, deadline)
                 stream = response.extensions.get("network_stream")
@@ -220,7 +216,9 @@ class Server:
             headers["Content-Type"] = call.content_type
         if call.roles:
             headers.update(self._credentials(call.roles, call.body or b""))
-        return self._http.build_request(call.method, url, headers=headers, content=call.body)
+        return httpx.Request(
+            call.method, url, headers=headers, content=call.body, extensions={"timeout": self._timeout}
+        )
 
     def _credentials(self, roles: Sequence[Role], body: bytes) -> Mapping[str, str]:
         """The auth driver's header: a bearer token, or the hex HMAC of the raw body (recordings 413-417)."""
