@@ -154,20 +154,24 @@ class World:
             return bundle
         return replace(bundle, action=PlanAction.WAIT, after=tuple(map(run_id, self.waits[number])))
 
+    def execution(self, ledger: Ledger, plan: Plan | None = None) -> Execution:
+        """A run of the plan against an open ledger, not begun."""
+        memory = LedgerMemory(ledger.rows())
+        passage = Passage(
+            {Way.BYTE_EXACT: self.carrier}, ledger, memory, ImportOptions(NAMESPACE, "orders-1"),
+            Pace(self.jobs, sleep=lambda seconds: None), Turns(), lambda: datetime(2026, 11, 23, tzinfo=UTC),
+            "archived by a test" if self.archive else None, deep=self.deep, resealed=str(self.folder / "resealed"),
+            stop=self.stop,
+        )  # fmt: skip
+        run = RunOptions(self.jobs, self.most_failures)
+        return Execution(plan or self.plan(memory), passage, run, self.stop, self.drift)
+
     def go(self, plan: Plan | None = None, ledger: Ledger | None = None) -> dict[int, ImportResult]:
         """Carry the plan out; the results by the number of the bundle."""
         self.tally, self.stop = ImportTally(), self.stop if not self.stop.over() else Stop()
         with ledger or self.ledger() as used:
-            memory = LedgerMemory(used.rows())
-            plan = plan or self.plan(memory)
-            passage = Passage(
-                {Way.BYTE_EXACT: self.carrier}, used, memory, ImportOptions(NAMESPACE, "orders-1"),
-                Pace(self.jobs, sleep=lambda seconds: None), Turns(), lambda: datetime(2026, 11, 23, tzinfo=UTC),
-                "archived by a test" if self.archive else None, deep=self.deep, resealed=str(self.folder / "resealed"),
-                stop=self.stop,
-            )  # fmt: skip
-            execution = Execution(plan, passage, RunOptions(self.jobs, self.most_failures), self.stop, self.drift)
+            execution = self.execution(used, plan)
             results = list(self.tally.counting(execution))
             self.stopped_because = execution.stopped_because
-        assert len(results) == len(plan.bundles), "each bundle ends once"
+        assert len(results) == len(execution.plan.bundles), "each bundle ends once"
         return {int(Path(result.judged.file).stem): result for result in results}

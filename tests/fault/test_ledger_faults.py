@@ -115,7 +115,7 @@ def test_somebody_who_looks_at_the_moment_of_opening_is_no_obstacle(path: Path) 
 
 def test_a_writer_killed_at_random_moments_loses_nothing_that_it_was_told(tmp_path: Path) -> None:
     # How many kills fit in before all is written is the machine's affair; what must hold, holds after each.
-    assert campaign(tmp_path / "ledger.db", 10, 300, SEED) >= 3
+    assert campaign(tmp_path / "ledger.db", 10, 900, SEED) >= 3
 
 
 def test_a_writer_that_got_past_the_lock_is_stopped_before_it_can_spoil_the_log(path: Path) -> None:

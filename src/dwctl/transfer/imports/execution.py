@@ -8,8 +8,9 @@ later may or may not be on the server; sending it again is safe by run_id and de
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -18,6 +19,7 @@ from typing import Final
 from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, Interrupted, LocalStateError
 from dwctl.transfer.imports.outcomes import ImportResult, ImportState
 from dwctl.transfer.imports.passage import BUSY, MAY_BE_THERE, UNREACHED, Item, Passage, first_result
+from dwctl.transfer.imports.waiting import Waiting
 from dwctl.transfer.lanes import Done, Lanes, Stop
 from dwctl.transfer.ledger.memory import rows_of
 from dwctl.transfer.ledger.rows import THERE, LedgerState
@@ -60,11 +62,10 @@ class Execution:
     _begun: bool = False
     _conflicting: frozenset[str] = frozenset()
     _ready: deque[Item | PlannedBundle] = field(default_factory=deque)
-    _waiting: dict[str, PlannedBundle] = field(default_factory=dict)
-    _missing: dict[str, set[str]] = field(default_factory=dict)
-    _needed_by: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _waiting: Waiting = field(default_factory=Waiting)
     _under_way: dict[str, ImportResult] = field(default_factory=dict)
     _done: SimpleQueue[Done[Item]] = field(default_factory=SimpleQueue)
+    _compared: deque[Item] = field(default_factory=deque)
     _counts: Counter[str] = field(default_factory=Counter)
     _held: int = 0
     _asked_drift: int = 0
@@ -107,7 +108,7 @@ class Execution:
             elif run_id(bundle) in self._conflicting:
                 yield replace(first_result(bundle), state=ImportState.REFUSED, error=_OTHER_EXPORT)
             elif bundle.action is PlanAction.WAIT:
-                self._waiting[run_id(bundle)] = bundle
+                self._waiting.bundles[run_id(bundle)] = bundle
             else:
                 self._ready.append(bundle)
         yield from self._sort_waiting()
@@ -126,32 +127,11 @@ class Execution:
 
     def _sort_waiting(self) -> Iterator[ImportResult]:
         """Let go what need not wait, and block what would wait for ever."""
-        coming = {run_id(one) for one in self._ready if isinstance(one, PlannedBundle)} | set(self._waiting)
-        hopeless = []
-        for name, bundle in list(self._waiting.items()):
-            missing = {partner for partner in bundle.after if not self.passage.memory.compared(partner)}
-            if not missing or self.passage.memory.state(name) in THERE:
-                self._ready.append(self._waiting.pop(name))
-                continue
-            self._missing[name] = missing
-            for partner in missing:
-                self._needed_by[partner].append(name)
-            if not missing <= coming:
-                hopeless.append(name)
-        for name in hopeless:
-            if (lost := self._waiting.pop(name, None)) is not None:
-                yield self._block(lost)
-                yield from self._block_behind(name)
-
-    def _block_behind(self, ended: str) -> Iterator[ImportResult]:
-        """Block all that wait for a run that will not come, and all that wait for those."""
-        gone = deque([ended])
-        while gone:
-            for name in self._needed_by.pop(gone.popleft(), ()):
-                bundle = self._waiting.pop(name, None)
-                if bundle is not None:
-                    gone.append(name)
-                    yield self._block(bundle)
+        memory = self.passage.memory
+        self._ready += self._waiting.let_go(compared=memory.compared, goes_now=lambda name: memory.state(name) in THERE)
+        coming = {run_id(one) for one in self._ready if isinstance(one, PlannedBundle)}
+        for lost in self._waiting.hopeless(coming):
+            yield self._block(lost)
 
     def _block(self, bundle: PlannedBundle) -> ImportResult:
         result = replace(first_result(bundle), state=ImportState.BLOCKED, error=_BLOCKED)
@@ -169,8 +149,12 @@ class Execution:
     # --- the loop of the main thread ---
 
     def _go(self, sending: Lanes[Item], comparing: Lanes[Item]) -> Iterator[ImportResult]:
-        while (self._ready and not self.stop.over()) or sending.busy or comparing.busy:
+        while (self._ready and not self.stop.over()) or sending.busy or comparing.busy or self._compared:
+            yield from self._noted()
             yield from self._feed(sending, comparing)
+            if not (sending.busy or comparing.busy):
+                self._note_the_last()
+                continue
             try:
                 done = self._done.get(timeout=_TICK)
             except Empty:
@@ -215,9 +199,33 @@ class Execution:
             del self._under_way[item.run_id]
             self._judge_the_server(item.result.error)
             self._ready.append(replace(item, again=False, round=item.round + 1))
+        elif item.noted is not None:
+            self._under_way[item.run_id] = item.result
+            self._compared.append(item)
         else:
             del self._under_way[item.run_id]
             yield from self._settled(item)
+
+    def _noted(self) -> Iterator[ImportResult]:
+        """Go on with those whose comparison the ledger has: it gets there along with what is written of others."""
+        while self._compared and (noted := self._compared[0].noted) is not None and noted.done():
+            item = self._compared.popleft()
+            if (problem := noted.exception()) is not None:
+                self._flush()
+                yield from self._broken(item, problem)
+            else:
+                del self._under_way[item.run_id]
+                yield from self._settled(item)
+
+    def _note_the_last(self) -> None:
+        """Nothing else is under way that the comparisons could go along with."""
+        if self._compared:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Let the ledger write what nobody waits for, and raise what it could not: each bundle has that, too."""
+        with suppress(LocalStateError):
+            self.passage.ledger.flush()
 
     def _broken(self, item: Item, error: BaseException) -> Iterator[ImportResult]:
         """A lane met what every other bundle would meet. Raises what is no matter of ours to tell."""
@@ -259,13 +267,10 @@ class Execution:
         self._judge_the_run(result)
         yield result
         if not (result.done and result.proven):
-            yield from self._block_behind(item.run_id)
+            for lost in self._waiting.behind(item.run_id):
+                yield self._block(lost)
             return
-        for name in self._needed_by.pop(item.run_id, ()):
-            missing = self._missing.get(name, set())
-            missing.discard(item.run_id)
-            if not missing and name in self._waiting:
-                self._ready.append(self._waiting.pop(name))
+        self._ready += self._waiting.after(item.run_id)
 
     # --- whether to go on ---
 
@@ -314,7 +319,7 @@ class Execution:
         for result in self._under_way.values():
             left += 1
             yield replace(result, state=_as_far_as_known(result), error=interrupted)
-        for one in (*self._ready, *self._waiting.values()):
+        for one in (*self._ready, *self._waiting.bundles.values()):
             left += 1
             result = first_result(_bundle_of(one))
             met = one.result.error if isinstance(one, Item) else None

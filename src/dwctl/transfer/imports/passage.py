@@ -27,6 +27,7 @@ from dwctl.transfer.imports.way import Way
 from dwctl.transfer.lanes import Stop
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.memory import LedgerMemory, changes_of
+from dwctl.transfer.ledger.pending import Pending
 from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.plans.content import content_to_send, keep_resealed
 from dwctl.transfer.plans.plan import PlannedBundle
@@ -57,7 +58,10 @@ _LASTING: Final = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A bundle under way, what is known of it so far, and its bytes while they are needed (`size` of them)."""
+    """A bundle under way, what is known of it so far, and its bytes while they are needed (`size` of them).
+
+    `noted` is its comparison on the way to the ledger.
+    """
 
     bundle: PlannedBundle
     result: ImportResult
@@ -65,6 +69,7 @@ class Item:
     content: bytes = b""
     size: int = 0
     again: bool = False
+    noted: Pending[None] | None = None
 
     @property
     def run_id(self) -> str:
@@ -201,7 +206,7 @@ class Passage:
 
     def compare(self, item: Item) -> Item:
         """Compare the server's run with the bundle, note it, and archive what is closed if that is wanted."""
-        run = item.bundle.run
+        run, noted = item.bundle.run, None
         assert run is not None  # noqa: S101 - only bundles with a run are sent
         bundle = BundleView(decode(item.content).value)
         carrier = self._carrier(item.bundle)
@@ -209,10 +214,10 @@ class Passage:
             proof = self._proof(carrier, bundle, run, self._import_id(item))
             result = replace(item.result, proof=proof, left_behind=left_behind(bundle.value))
             if proof.state is not ProofState.UNKNOWN:
-                self.ledger.note_compared(item.run_id, self.now(), differences_of(proof))
+                noted = self.ledger.note_compared(item.run_id, self.now(), differences_of(proof), wait=False)
             if proof.state is ProofState.PROVEN and self._to_be_archived(run):
                 result = self._archive(carrier, run, result)
-        return replace(item, result=result, content=b"")
+        return replace(item, result=result, content=b"", noted=noted)
 
     def _proof(self, carrier: Carrier, bundle: BundleView, run: RunFacts, import_id: str | None) -> Proof:
         """The comparison; questions change nothing, so a server that failed at one is asked again."""

@@ -197,9 +197,13 @@ class Ledger(LedgerView):
     def note_compared(
         self, run_id: str, at: datetime | str, differences: Iterable[str] = (), *, wait: bool = True
     ) -> Pending[None]:
-        """Note that a run on the server was compared with its bundle; without differences it is the same."""
+        """Note that a run on the server was compared with its bundle; without differences it is the same.
+
+        Not waited for, it goes along with the next change, or alone after a fifth of a second: what is lost in a
+        crash is compared again.
+        """
         found = tuple(str(bounded("difference", one)) for one in differences)
-        return self._submit(lambda pen: pen.compared(run_id, _time(at), found), wait=wait)
+        return self._submit(lambda pen: pen.compared(run_id, _time(at), found), wait=wait, along=True)
 
     def note_archived(self, run_id: str, at: datetime | str, *, wait: bool = True) -> Pending[None]:
         """Note that a run was archived on the server."""
@@ -241,8 +245,8 @@ class Ledger(LedgerView):
         facts = dict(self._facts)
         self._change(lambda pen: pen.log(kind, None, facts, new_session=True))
 
-    def _submit(self, change: Change, *, wait: bool) -> Pending[Any]:
-        return self._writer.submit(change, wait=wait)
+    def _submit(self, change: Change, *, wait: bool, along: bool = False) -> Pending[Any]:
+        return self._writer.submit(change, wait=wait, along=along)
 
     def _change(self, change: Change) -> Any:
         return self._submit(change, wait=True).result()

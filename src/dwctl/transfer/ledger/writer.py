@@ -25,24 +25,31 @@ Change = Callable[[Pen], Any]
 _MOST_TOGETHER: Final = 256
 """Changes that share a commit at most."""
 
+_LONGEST_RIDE: Final = 0.2
+"""Seconds after which a change is committed that was to go along with another one, when no other comes."""
+
 _MOST_WAITING: Final = 1_024
 """Changes beyond which those wait, too, that need not: memory stays flat, whatever is handed in."""
 
 
 def text_of(moment: datetime) -> str:
     """A time as the ledger keeps it: UTC, microseconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class _Wanted:
-    """A change that waits. `turn` wakes the thread that is to commit it if nobody else does; None: the writer's own."""
+    """A change that waits. `turn` wakes the thread that is to commit it if nobody else does; None: the writer's own.
 
-    __slots__ = ("change", "done", "turn", "waited")
+    One that `rides` along asks for no commit of its own.
+    """
 
-    def __init__(self, change: Change, *, own_turn: bool, waited: bool) -> None:
+    __slots__ = ("change", "done", "rides", "turn", "waited")
+
+    def __init__(self, change: Change, *, own_turn: bool, waited: bool, rides: bool = False) -> None:
         self.change = change
         self.done: Pending[Any] = Pending()
         self.waited = waited
+        self.rides = rides
         self.turn = threading.Lock() if own_turn else None
         if self.turn is not None:
             self.turn.acquire()
@@ -82,8 +89,11 @@ class LedgerWriter:
         self._thread = threading.Thread(target=self._run, name="dwctl-ledger", daemon=True)
         self._thread.start()
 
-    def submit(self, change: Change, *, wait: bool) -> Pending[Any]:
+    def submit(self, change: Change, *, wait: bool, along: bool = False) -> Pending[Any]:
         """Hand in a change, and wait until it is on the disk if that is wanted (then what it raised is raised).
+
+        One that nobody waits for may go `along` with the next that comes: a commit is saved, and a fifth of a second
+        is the longest that it takes.
 
         Raises `LocalStateError` after `close`, and what an earlier change raised that nobody waited for: to go on
         would be to act on a ledger that does not know what has happened.
@@ -94,10 +104,10 @@ class LedgerWriter:
         if self._closed:
             raise LocalStateError("the ledger is closed already", where=str(self._path), reason="ledger_failed")
         if threading.current_thread() is threading.main_thread():
-            wanted = _Wanted(change, own_turn=False, waited=wait)
+            wanted = _Wanted(change, own_turn=False, waited=wait, rides=along and not wait)
             self._handed.put(wanted)
         else:
-            wanted = _Wanted(change, own_turn=wait, waited=wait)
+            wanted = _Wanted(change, own_turn=wait, waited=wait, rides=along and not wait)
             self._enter(wanted)
         if wait:
             wanted.done.result()
@@ -109,6 +119,8 @@ class LedgerWriter:
         """Let a change wait with the others; whoever is first, or is woken before it is done, commits."""
         with self._entry:
             self._waiting.append(wanted)
+            if wanted.rides and len(self._waiting) < _MOST_TOGETHER:
+                return
             first, self._busy = not self._busy, True
         if not first and wanted.turn is not None:
             wanted.turn.acquire()
@@ -139,7 +151,11 @@ class LedgerWriter:
     def _run(self) -> None:
         """Take over what the main thread hands in, and the turns of those that do not wait."""
         while not (self._ending and not self._busy):
-            handed = self._handed.get()
+            try:
+                handed = self._handed.get(timeout=_LONGEST_RIDE)
+            except queue.Empty:
+                self._commit_riders()
+                continue
             if isinstance(handed, _Wanted):
                 self._enter(handed)
             elif handed is _TURN:
@@ -147,6 +163,15 @@ class LedgerWriter:
             else:
                 with self._entry:
                     self._ending = True
+        self._commit_riders()
+
+    def _commit_riders(self) -> None:
+        """Commit what waits for somebody to go along with, when nobody has come."""
+        with self._entry:
+            if self._busy or not self._waiting:
+                return
+            self._busy = True
+        self._commit_what_waits()
 
     def _commit_what_waits(self) -> None:
         """Commit, tell everybody, and wake whoever is to commit what has come meanwhile."""
@@ -156,7 +181,7 @@ class LedgerWriter:
             self._commit(together)
         finally:
             with self._entry:
-                following = self._waiting[0] if self._waiting else None
+                following = next((one for one in self._waiting if not one.rides), None)
                 self._busy = following is not None
                 ended = self._ending and not self._busy
             for wanted in together:

@@ -30,14 +30,15 @@ def content_to_send(
     """
     if bundle.file == STDIN and stdin is not None:
         stdin.seek(0)
-    content = read_bundle(bundle.file, limit, stdin)
+    content = read = read_bundle(bundle.file, limit, stdin)
     _hold(content, bundle.file_sha256, bundle.file)
     if bundle.repair is not None:
         content, _ = repair(decode(content))
         _hold(content, bundle.repair.sent_sha256, bundle.file)
     if bundle.resolution is not None:
         content = without_links(decode(content), bundle.resolution.removed, signing_key).content
-    _hold(content, bundle.sent_sha256, bundle.file)
+    if content is not read or bundle.sent_sha256 != bundle.file_sha256:
+        _hold(content, bundle.sent_sha256, bundle.file)
     return content
 
 

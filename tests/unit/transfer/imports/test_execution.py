@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from dwctl.errors import AnswerIsNo, ExitCode, LocalStateError, ServerUnreachable
 from dwctl.transfer.imports.outcomes import ImportState
 from dwctl.transfer.imports.passage import ROUNDS, ROUNDS_WHILE_BUSY
+from dwctl.transfer.ledger.changes import Pen
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.plans.plan import PlanAction, Skip
@@ -313,6 +315,34 @@ def test_a_ledger_that_fails_ends_the_run_in_order_with_10(
             assert states[number] is S.SENDING
     world.go()
     assert set(world.states().values()) == {S.IMPORTED}
+
+
+def test_nothing_is_told_as_compared_before_the_ledger_has_it_on_the_disk(tmp_path: Path) -> None:
+    world = World(tmp_path, 12)
+    with world.ledger() as ledger:
+        for result in world.execution(ledger):
+            with Ledger.view(ledger.path) as view:
+                row = view.row(str(result.run and result.run.run_id))
+                assert row is not None
+                assert row.compared_at
+
+
+def test_a_comparison_that_does_not_reach_the_disk_fails_its_bundle_and_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, 6)
+
+    def full(pen: Pen, run_id: str, at: str, differences: tuple[str, ...]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pen, "compared", full)
+        results = world.go()
+    assert (world.tally.exit_code, world.stopped_because) == (ExitCode.LOCAL_STATE, "the ledger cannot be written to")
+    assert not any(result.proven and result.error is None for result in results.values())
+    world.go()
+    assert world.tally.exit_code is ExitCode.DONE
+    assert all(row.compared_at for row in world.rows().values())
 
 
 def test_a_bug_in_a_lane_is_raised_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dwctl.errors import LocalStateError, UnreadableInput
 from dwctl.transfer.ledger import schema as ledger_schema
+from dwctl.transfer.ledger import writer as ledger_writer
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.reasons import LEDGER_REASONS
 from dwctl.transfer.ledger.rows import (
@@ -433,6 +434,60 @@ def test_many_threads_share_commits_and_lose_nothing(path: Path) -> None:
         assert problems == []
         assert ledger.counts()[S.IMPORTED] == ledger.status().facts.compared == 160
         assert ledger.audit().ok
+
+
+def imported(ledger: Ledger, count: int = 1) -> None:
+    """The first runs of a ledger are on the server."""
+    ledger.plan(rows(count))
+    for number in range(count):
+        ledger.sending(run_id(number))
+        ledger.settle(run_id(number), S.IMPORTED)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison that nobody waits for goes along with another change, however long that takes to come."""
+    monkeypatch.setattr(ledger_writer, "_LONGEST_RIDE", None)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_comparison_that_nobody_waits_for_goes_along_with_the_next_change(path: Path) -> None:
+    with opened(path) as ledger:
+        imported(ledger, 2)
+        noted = ledger.note_compared(FIRST, START, wait=False)
+        assert not noted.done()
+        ledger.note_archived(run_id(1), START)
+        assert noted.done()
+        kinds = [event.kind for event in ledger.events()][-2:]
+        assert kinds == ["compared", "archived"]
+
+
+def test_a_comparison_that_finds_nobody_to_go_along_with_is_on_the_disk_all_the_same(path: Path) -> None:
+    with opened(path) as ledger:
+        imported(ledger)
+        assert ledger.note_compared(FIRST, START, wait=False).exception() is None
+        with Ledger.view(path) as view:
+            assert view.status().facts.compared == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_very_many_comparisons_wait_for_nobody(path: Path) -> None:
+    with opened(path) as ledger:
+        imported(ledger, 300)
+        noted = [ledger.note_compared(run_id(number), START, wait=False) for number in range(300)]
+        assert noted[0].exception() is None
+    with Ledger.view(path) as view:
+        assert view.status().facts.compared == 300
+        assert view.audit().ok
+
+
+@pytest.mark.usefixtures("patient")
+def test_closing_takes_the_comparisons_along(path: Path) -> None:
+    with opened(path) as ledger:
+        imported(ledger)
+        ledger.note_compared(FIRST, START, wait=False)
+    with Ledger.view(path) as view:
+        assert view.status().facts.compared == 1
 
 
 def test_a_change_of_another_thread_that_is_wrong_does_not_take_mine_with_it(path: Path) -> None:
