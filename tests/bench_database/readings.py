@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dwctl.bundle.verify import Outcome
 from dwctl.embedded.filters import RunFilter
@@ -188,11 +189,13 @@ def _paced(database: TestDatabase, beside: Callable[[], object]) -> tuple[float,
 
     def watch() -> None:
         nonlocal waits
-        before = _waits(database)
-        while not done.wait(0.1):
-            waits += _waits(database) if database.engine == "postgresql" else 0
-        if database.engine == "mariadb":
-            waits = _waits(database) - before
+        # One connection for all: making one ten times a second would itself be felt by the writer.
+        with closing(connect(database.url)) as connection, closing(connection.cursor()) as cursor:
+            before = _waits(database.engine, cursor)
+            while not done.wait(0.1):
+                waits += _waits(database.engine, cursor) if database.engine == "postgresql" else 0
+            if database.engine == "mariadb":
+                waits = _waits(database.engine, cursor) - before
 
     threads = [threading.Thread(target=target) for target in (write, watch)]
     for thread in threads:
@@ -206,9 +209,12 @@ def _paced(database: TestDatabase, beside: Callable[[], object]) -> tuple[float,
     return quantiles(times, n=20)[-1], waits
 
 
-def _waits(database: TestDatabase) -> int:
+def _waits(engine: str, cursor: Any) -> int:
     """MariaDB counts every wait since it started; PostgreSQL shows those of the moment."""
-    if database.engine == "mariadb":
-        return int(database.run("SHOW GLOBAL STATUS LIKE 'innodb_row_lock_waits'")[0][1])
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    return int(database.run(waiting)[0][0])
+    if engine == "mariadb":
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'innodb_row_lock_waits'")
+        return int(cursor.fetchone()[1])
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return int(cursor.fetchone()[0])
