@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dwctl.bundle import vocabulary
-from dwctl.embedded.collector import collector_paused
+from dwctl.embedded.columns import made_pages
 from dwctl.embedded.filters import RunFilter, conditions
 from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, TIME_COLUMNS, Held, RunColumns
 
@@ -91,19 +90,7 @@ def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Ite
     """The runs that rows let through, in the order of their ids, a page at a time."""
     statement, key = _run_select(snapshot, wanted)
     found = snapshot.pages(statement, key, size=size, again=lambda last: _run_select(snapshot, wanted, last)[0])
-    while True:
-        with collector_paused():
-            rows = list(islice(found, size))
-            if not rows:
-                return
-            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-            for place in _TIMES:
-                columns[place] = snapshot.clock.instants(columns[place])
-            del rows
-            page = list(map(RunColumns._make, zip(*columns, strict=True)))
-            del columns
-        yield page
-        del page
+    return made_pages(found, RunColumns._make, _TIMES, snapshot.clock, size)
 
 
 def _run_select(snapshot: Snapshot, wanted: RunFilter, beyond: str | None = None) -> tuple[Select[Any], Column[Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from dwctl.embedded.columns import made_pages
 from dwctl.embedded.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Position(NamedTuple):
         return f"{self.run_id}:{self.last_history_sequence}:{self.last_progress_at or self.updated_at or ''}"
 
 
+_TIMES: Final = (Position._fields.index("last_progress_at"), Position._fields.index("updated_at"))
+
+
 def positions(snapshot: Snapshot, run_ids: Iterable[str] | None = None) -> Iterator[Position]:
     """The positions of the runs named, or of all, by run id; a run that is not there has none.
 
@@ -46,22 +50,17 @@ def positions(snapshot: Snapshot, run_ids: Iterable[str] | None = None) -> Itera
         if every
         else _named(snapshot, statement, runs.c.id, run_ids or ())
     )
-    yield from _positions(snapshot, rows)
+    return _positions(snapshot, rows)
 
 
 def positions_of_instances(snapshot: Snapshot, instance_ids: Iterable[str]) -> Iterator[Position]:
     """The positions of every run of these instances; an instance that is not there has none."""
     key = snapshot.table("workflow_runs").c.workflow_instance_id
-    yield from _positions(snapshot, _named(snapshot, _select(snapshot), key, instance_ids))
+    return _positions(snapshot, _named(snapshot, _select(snapshot), key, instance_ids))
 
 
-def _positions(snapshot: Snapshot, rows: Iterable[Any]) -> Iterator[Position]:
-    instant = snapshot.clock.instant
-    for run_id, instance_id, status, sequence, progress, updated in rows:
-        yield Position(
-            run_id, instance_id, status, sequence,
-            None if progress is None else instant(progress), None if updated is None else instant(updated),
-        )  # fmt: skip
+def _positions(snapshot: Snapshot, rows: Iterator[Any]) -> Iterator[Position]:
+    return chain.from_iterable(made_pages(rows, Position._make, _TIMES, snapshot.clock, PAGE))
 
 
 def _select(snapshot: Snapshot) -> Select[*tuple[Any, ...]]:

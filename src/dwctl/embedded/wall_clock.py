@@ -14,6 +14,7 @@ _PLAIN = re.compile(r"(?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", re.ASCII)
 
 _SHAPE: Final = "0000-00-00 00:00:00.000000"
 _LENGTH: Final = len(_SHAPE)
+_LENGTH_IN_SECONDS: Final = len("0000-00-00 00:00:00")
 _TEXT_OR_NOTHING: Final = {str, type(None)}
 _DIGITS: Final = str.maketrans("123456789", "000000000")
 
@@ -31,8 +32,8 @@ class WallClock:
         A value with a zone of its own keeps to that. Raises ServerFailed for what is not a time.
         """
         if isinstance(value, str):
-            if self.zone is UTC and _PLAIN.fullmatch(value):
-                return f"{value[:10]}T{value[11:]}Z"
+            if self.zone is UTC and _PLAIN.fullmatch(whole := _with_its_zeros(value)):
+                return f"{whole[:10]}T{whole[11:]}Z"
             if value.startswith("0000-00-00"):
                 return None
             try:
@@ -50,19 +51,28 @@ class WallClock:
     def instants(self, values: Sequence[object]) -> list[str | None]:
         """What `instant` makes of each of many values, and None of None; a whole column at a time costs far less."""
         if self.zone is UTC and set(map(type, values)) <= _TEXT_OR_NOTHING:
-            texts = cast("Sequence[str | None]", values)
-            if _are_plain([text for text in texts if text is not None and len(text) == _LENGTH]):
-                return [
-                    None if text is None else text.replace(" ", "T") + "Z" if len(text) == _LENGTH
-                    else self.instant(text) for text in texts
-                ]  # fmt: skip
+            texts = [text for text in cast("Sequence[str | None]", values) if text is not None]
+            if texts and (shown := _shown_at_once(texts)) is not None:
+                given = iter(shown)
+                return [None if value is None else next(given) for value in values]
         return [None if value is None else self.instant(value) for value in values]
 
 
-def _are_plain(texts: list[str]) -> bool:
-    """Whether each of these, as long as `_SHAPE`, is what `_PLAIN` matches."""
+def _shown_at_once(texts: Sequence[str]) -> list[str] | None:
+    """All of these texts as dwctl shows times, if each is what `_PLAIN` matches but for zeros that its end may lack."""
+    if set(map(len, texts)) != {_LENGTH}:
+        texts = [text if len(text) == _LENGTH else _with_its_zeros(text) for text in texts]
     lines = "\n".join(texts)
-    return lines.translate(_DIGITS) == "\n".join([_SHAPE] * len(texts)) and "\n0000" not in f"\n{lines}"
+    if lines.translate(_DIGITS) != "\n".join([_SHAPE] * len(texts)) or "\n0000" in f"\n{lines}":
+        return None
+    return f"{lines.replace(' ', 'T')}Z".replace("\n", "Z\n").split("\n")
+
+
+def _with_its_zeros(text: str) -> str:
+    """A time that lacks the zeros at its end, as PostgreSQL writes it, with them; anything else is left as it is."""
+    if len(text) == _LENGTH_IN_SECONDS:
+        return f"{text}.000000"
+    return text.ljust(_LENGTH, "0") if _LENGTH_IN_SECONDS + 1 < len(text) < _LENGTH else text
 
 
 def _unreadable() -> Exception:

@@ -60,6 +60,8 @@ COLUMN = ["2026-10-24 05:25:58.118026", None, "2026-10-24 05:25:58.5", "0000-00-
         COLUMN[:3],
         COLUMN,
         [*COLUMN, datetime(2026, 10, 24, 5, 25, 58)],
+        ["2026-10-24 05:25:58", None, "2026-10-24 05:25:58.11802", "2026-10-24 05:25:58.1"],
+        ["2026-10-24 05:25:58", "0000-00-00 00:00:00"],
         ["2026-10-24T05:25:58.118026", "2026-10-24 05:25:58.118026"],
     ],
 )
@@ -67,7 +69,9 @@ def test_a_column_is_what_each_of_its_values_is(clock: WallClock, values: list[o
     assert clock.instants(values) == [None if value is None else clock.instant(value) for value in values]
 
 
-@pytest.mark.parametrize("wrong", ["xxxx-xx-xx xx:xx:xx.xxxxxx", "2026-10-24 05:25:58\n118026", "yesterday", 7])
+@pytest.mark.parametrize(
+    "wrong", ["xxxx-xx-xx xx:xx:xx.xxxxxx", "2026-10-24 05:25:58\n118026", "2026-10-24 05:25:58.", "yesterday", 7]
+)
 def test_a_column_with_what_is_no_time_is_refused(wrong: object) -> None:
     with pytest.raises(ServerFailed) as raised:
         UTC_CLOCK.instants([*COLUMN, wrong])

@@ -1,0 +1,35 @@
+"""Rows out of the database as named tuples, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from dwctl.embedded.collector import collector_paused
+from dwctl.embedded.wall_clock import WallClock
+
+T = TypeVar("T")
+
+
+def made_pages(
+    rows: Iterator[Sequence[Any]], make: Callable[[Iterable[Any]], T], times: Sequence[int], clock: WallClock, size: int
+) -> Iterator[list[T]]:
+    """What `make` makes of each row, in pages of `size`; the values in the places of `times` as dwctl shows times.
+
+    A whole column at a time, which costs far less than value by value. Raises ServerFailed for what is not a time.
+    """
+    while True:
+        with collector_paused():
+            page = list(islice(rows, size))
+            if not page:
+                return
+            columns: list[Sequence[Any]] = list(zip(*page, strict=True))
+            del page
+            for place in times:
+                columns[place] = clock.instants(columns[place])
+            made = list(map(make, zip(*columns, strict=True)))
+            del columns
+        yield made
+        # Not kept while the next page is read: memory holds one page.
+        del made
