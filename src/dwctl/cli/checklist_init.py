@@ -148,7 +148,7 @@ class _Gathering:
     def _read_bundles(self, names: list[str]) -> None:
         from dwctl.checklist.description.initial_bundles import seen_in_bundles
         from dwctl.cli.progress import with_progress
-        from dwctl.render.wording import counted
+        from dwctl.counted import counted
         from dwctl.transfer.files.sources import find_bundles
 
         if unusable := [name for name in names if name == "-" or not _is_text(name) or "\0" in name]:
@@ -187,9 +187,9 @@ class _Gathering:
     def _read_database(self, database: EmbeddedDatabase) -> None:
         from dwctl.checklist.description.initial import without_known
         from dwctl.checklist.description.initial_sources import seen_in_summary
+        from dwctl.counted import counted
         from dwctl.embedded.filters import RunFilter
         from dwctl.embedded.inventory_summary import summarised
-        from dwctl.render.wording import counted
 
         with database.snapshot() as snapshot:
             summary = summarised(snapshot, RunFilter())
@@ -256,7 +256,7 @@ class _Gathering:
     def _take_workers(self, namespace: str, workers: tuple[Worker, ...]) -> None:
         from dwctl.checklist.description.initial import without_known
         from dwctl.checklist.description.initial_sources import other_queues, seen_by_workers
-        from dwctl.render.wording import counted
+        from dwctl.counted import counted
 
         known = self._known()
         queues = {one.queue for one in known if one.queue is not None}
@@ -349,8 +349,8 @@ def _next(output_file: str) -> str:
 
 
 def _tell(output_file: str, draft: Draft, command: str) -> None:
+    from dwctl.counted import counted
     from dwctl.render.text import one_line
-    from dwctl.render.wording import counted
 
     where = "standard output" if output_file == "-" else output_file
     say(one_line(f"dwctl: wrote {where}, with {counted(len(draft.families), 'family', 'families')}"))

@@ -131,7 +131,7 @@ def _play(
 ) -> PlayResult:
     """Play on a stage that is taken down at the end, whatever happens."""
     from dwctl.cli.stage import LocalStage, signals_interrupt
-    from dwctl.render.wording import counted
+    from dwctl.counted import counted
     from dwctl.transfer.rehearsals.play import Play, perform
     from dwctl.transfer.rehearsals.steps import STEPS
 

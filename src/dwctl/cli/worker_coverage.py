@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dwctl.bundle.demand import Demand
     from dwctl.checklist.coverage.coverage import Coverage, Unread
-    from dwctl.checklist.coverage.rows import Need
+    from dwctl.checklist.coverage.rows import Demanded
     from dwctl.server.transport import Server
 
 _FAMILY = "A family of workflows"
@@ -118,11 +118,11 @@ def _families(queues: list[str], types: list[str], activity_types: list[str], bu
 
 def _needs(
     paths: list[str], families: tuple[Demand, ...], jobs: int | None, limit: int
-) -> tuple[tuple[Need, ...], int, tuple[Unread, ...]]:
+) -> tuple[tuple[Demanded, ...], int, tuple[Unread, ...]]:
     """What is needed, of how many files, and the files of which that is not known."""
     from dwctl.checklist.coverage.coverage import Unread, needs_of
     from dwctl.cli.progress import with_progress
-    from dwctl.render.wording import counted
+    from dwctl.counted import counted
     from dwctl.transfer.files.demands import read_demands
     from dwctl.transfer.files.sources import find_bundles
 
@@ -147,7 +147,7 @@ def _needs(
     return needs, len(files), unread
 
 
-def _looked(server: Server, needs: tuple[Need, ...], seconds: float, is_quiet: bool) -> Coverage:
+def _looked(server: Server, needs: tuple[Demanded, ...], seconds: float, is_quiet: bool) -> Coverage:
     """What the server says of its workers, now or within this time."""
     from dwctl.checklist.coverage.coverage import Coverage, Wait, look
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import print_line
-from dwctl.render.wording import counted
 
 MOST_KINDS = 20
 """Different details that are shown."""

@@ -8,9 +8,10 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 from dwctl.transfer.storage.archive_check import ArchiveReport, FileState
 
 MOST_SHOWN = 100

@@ -7,10 +7,10 @@ from typing import TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_alike import Alike
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveState, ArchiveTally
 
 MOST_ROWS = 40

@@ -13,12 +13,12 @@ from dwctl.checklist.gate.check import Check, State
 from dwctl.checklist.gate.comparison import Change, Comparison, Kind
 from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.results import Attestation, GateResult, ItemResult, Result, Waiver
+from dwctl.counted import counted
 from dwctl.render import gate_wording as wording
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_lines import Cell, line
 from dwctl.render.console_server import title
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 
 STYLES: Final = {
     State.PASS: "green", State.WARN: "yellow", State.FAIL: "bold red", State.UNKNOWN: "bold yellow",

@@ -15,13 +15,13 @@ from dwctl.checklist.gate.check import Check, State
 from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.results import Result
 from dwctl.checklist.gate.runner import Listener
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.render import gate_wording as wording
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_checklist import STYLES
 from dwctl.render.console_lines import line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 
 _LEFT_ROWS = 3
 _A_SECOND = 4

@@ -11,13 +11,13 @@ from rich.text import Text
 
 from dwctl.checklist.coverage.coverage import Coverage
 from dwctl.checklist.coverage.rows import Gap, Row
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns, line
 from dwctl.render.console_server import or_dash
 from dwctl.render.coverage_matrix import WorkerKind, kinds_of
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.server.results import Worker
 
 _CELLS: Final[dict[Gap, Cell]] = {

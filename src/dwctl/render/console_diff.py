@@ -10,9 +10,9 @@ from rich.text import Text
 from dwctl.bundle.diff import BundleDiff, DiffVerdict, Side
 from dwctl.bundle.history_diff import Change, FieldDiff
 from dwctl.bundle.timeline import TimelineEntry
+from dwctl.counted import counted
 from dwctl.render.console_lines import Cell, columns, heading, line, write_lines
 from dwctl.render.console_show import open_work_row, timeline_rows
-from dwctl.render.wording import counted
 
 _ANSWERS = {
     DiffVerdict.SAME_BYTES: ("green", "The two files are the same, byte for byte."),

@@ -8,10 +8,10 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.runtimes.drift import NEXT_STEPS, Drift, DriftReport, DriftState
 
 _STYLES: Final = {

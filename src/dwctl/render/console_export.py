@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from dwctl.bundle.rules import RULES
+from dwctl.counted import counted
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_alike import Alike
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 from dwctl.transfer.exports.outcomes import KEPT, ExportResult, ExportState, Standing
 from dwctl.transfer.exports.report import ExportReport
 

@@ -8,12 +8,12 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.bundle.findings import Severity
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.console_import_summary import common_lines, reason_lines, summary_line, used_line
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, finding_lines
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.imports.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally, RunUsed
 from dwctl.transfer.imports.proof import ProofState
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from dwctl.bundle.rules import RULES
+from dwctl.counted import counted
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, message
+from dwctl.render.wording import message
 from dwctl.transfer.imports.outcomes import ImportState, ImportTally, RunUsed
 
 _MOST_REASONS = 12

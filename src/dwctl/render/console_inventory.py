@@ -9,11 +9,12 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.embedded.inventory_runs import QUIESCE_RULES, RUNNING_ATTEMPT, Foreseen, Held, OldWorkflow, Summary, When
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import INDENT, Cell, columns, heading, line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 from dwctl.transfer.runtimes.inventory import ExportState, InventoryTally, Standing
 
 _TOGETHER = 200

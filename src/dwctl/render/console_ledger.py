@@ -11,11 +11,12 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for
 from dwctl.render.console_lines import Cell, columns, fields, heading, write_lines
 from dwctl.render.console_server import or_dash, table, title
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 from dwctl.transfer.ledger.audit import AuditReport
 from dwctl.transfer.ledger.log import LedgerEvent
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState

@@ -7,10 +7,10 @@ from typing import Final, TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.runtimes.parked import Parked, ParkedReport, ParkedState
 
 _STYLES: Final = {

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from dwctl.bundle.findings import Severity
 from dwctl.bundle.rules import RULES
+from dwctl.counted import counted
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
 
 MOST_ROWS = 60

@@ -7,10 +7,10 @@ from typing import TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console_lines import Cell, fields, heading, line, write_lines
 from dwctl.render.console_server import or_dash, status, table, title, types
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.server.results import Lease, TaskCounts, TaskQueue, Worker
 
 _NOBODY = "nobody polls this queue"

@@ -9,12 +9,12 @@ from typing import Self, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.errors import ExitCode
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import heading
 from dwctl.render.console_server import table
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.rehearsals.play import PlayResult, Step, StepResult, StepState
 from dwctl.transfer.rehearsals.steps import PHASES
 

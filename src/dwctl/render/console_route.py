@@ -7,9 +7,9 @@ from typing import Final, TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import Cell, columns, line
-from dwctl.render.wording import counted
 from dwctl.transfer.runtimes.routing import Owner, Route, RouteTally
 
 _STYLES: Final = {

@@ -8,9 +8,9 @@ from typing import Final, TextIO
 from rich.text import Text
 
 from dwctl import __version__
+from dwctl.counted import counted
 from dwctl.render.console_lines import Cell, columns, fields, line, write_lines
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.server.compatibility import Compatibility
 from dwctl.server.health import HealthReport
 from dwctl.server.results import ClusterInfo, Namespace, Probe, Worker

@@ -10,9 +10,10 @@ from rich.text import Text
 from dwctl.bundle.open_work import OpenItem
 from dwctl.bundle.summary import BundleSummary, CodecUse, Identity, State
 from dwctl.bundle.timeline import TimelineEntry
+from dwctl.counted import counted
 from dwctl.render.console_lines import Cell, columns, fields, heading, line, write_lines
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, size
+from dwctl.render.wording import size
 
 _PROBLEMS_SHOWN = 5
 _PATHS_SHOWN = 3

@@ -7,10 +7,10 @@ from typing import Final, TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render import transfer_wording as wording
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.report.standing import STANDINGS, Kind
 from dwctl.transfer.report.transfer_report import Answer, TransferReport
 

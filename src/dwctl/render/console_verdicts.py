@@ -13,9 +13,10 @@ from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.restoration import Restoration
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import Outcome
+from dwctl.counted import counted
 from dwctl.render.console import console_for, plain_table, print_line
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted, message, size
+from dwctl.render.wording import message, size
 from dwctl.transfer.files.verification import FileVerdict, Tally
 
 MOST_ROWS = 60

@@ -6,10 +6,10 @@ from typing import TextIO
 
 from rich.text import Text
 
+from dwctl.counted import counted
 from dwctl.render.console_lines import Cell, fields, heading, write_lines
 from dwctl.render.console_server import or_dash, table, title
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.server.results import Run, RunRow, WorkflowView
 from dwctl.server.walk import Walk
 

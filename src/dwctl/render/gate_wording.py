@@ -11,7 +11,7 @@ from dwctl.checklist.gate.check import State
 from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.report import CoverageSeen, TransferSeen
 from dwctl.checklist.gate.results import Attestation, GateResult, ItemResult, Result, Waiver
-from dwctl.render.wording import counted
+from dwctl.counted import counted
 
 TITLE: Final = "Cutover checklist"
 

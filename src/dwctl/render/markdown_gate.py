@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from dwctl.checklist.gate.check import State
 from dwctl.checklist.gate.report import Absent, GateReport
 from dwctl.checklist.gate.results import ItemResult, Result
+from dwctl.counted import counted
 from dwctl.render import gate_wording as wording
 from dwctl.render.markdown import clipped, code, folded, sentence, table, typed
 from dwctl.render.markdown_transfer import LARGEST, MARK
 from dwctl.render.transfer_wording import moment
-from dwctl.render.wording import counted
 from dwctl.transfer.report.standing import STANDINGS
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from dwctl.counted import counted
 from dwctl.render import transfer_wording as wording
 from dwctl.render.markdown import clipped, code, folded, table, typed
 from dwctl.render.text import one_line
-from dwctl.render.wording import counted
 from dwctl.transfer.report.standing import STANDINGS, Kind
 from dwctl.transfer.report.transfer_report import LedgerSeen, ReportedBundle, Session, TransferReport
 

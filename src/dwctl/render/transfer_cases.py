@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from dwctl.counted import counted
 from dwctl.render import transfer_wording as wording
 from dwctl.render.cases import Case, Cases, CaseState
-from dwctl.render.wording import counted
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
 from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, TransferReport
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from dwctl.render.wording import counted
+from dwctl.counted import counted
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
 from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope, TransferReport
 

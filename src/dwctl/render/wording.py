@@ -22,8 +22,3 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1000:.0f} kB" if count < 999_500 else f"{count / 1_000_000:.1f} MB"
-
-
-def counted(count: int, singular: str, plural: str | None = None) -> str:
-    """`1 bundle`, `2 bundles`."""
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -6,7 +6,8 @@ import pytest
 
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.rules import RULES, found
-from dwctl.render.wording import counted, message, size
+from dwctl.counted import counted
+from dwctl.render.wording import message, size
 
 
 def test_a_finding_without_facts_is_the_meaning_of_its_rule() -> None:

@@ -1,4 +1,4 @@
-"""What the checks tell their findings with: counts and lists in words, and evidence of this moment."""
+"""What the checks tell their findings with: lists in words, and evidence of this moment."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from collections.abc import Iterable
 
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 worker`, `2 workers`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.coverage.rows import Gap, Need, Row, Standing, types_of
+from dwctl.checklist.coverage.rows import Demanded, Gap, Row, Standing, types_of
 from dwctl.errors import DwctlError, ExitCode
 from dwctl.server.endpoints import list_task_queues, list_workers
 from dwctl.server.failures import CallFailed, CallNotConnected, CallTimedOut
@@ -74,16 +74,16 @@ def _urgency(row: Row) -> int:
     return {Gap.NOBODY_POLLS: 0, None: 2}.get(row.gap, 1)
 
 
-def needs_of(bundles: Iterable[tuple[str, Sequence[Demand]]], families: Iterable[Demand] = ()) -> tuple[Need, ...]:
+def needs_of(bundles: Iterable[tuple[str, Sequence[Demand]]], families: Iterable[Demand] = ()) -> tuple[Demanded, ...]:
     """The demands of bundles (file, demands) and of families, each once, in a stable order."""
-    found: dict[Demand, Need] = {}
+    found: dict[Demand, Demanded] = {}
     for file, demands in bundles:
         for demand in dict.fromkeys(demands):
-            known = found.get(demand, Need(demand))
+            known = found.get(demand, Demanded(demand))
             examples = (*known.examples, file)[:_EXAMPLES]
             found[demand] = replace(known, bundles=known.bundles + 1, examples=examples)
     for demand in families:
-        found[demand] = replace(found.get(demand, Need(demand)), by_family=True)
+        found[demand] = replace(found.get(demand, Demanded(demand)), by_family=True)
     return tuple(found[demand] for demand in sorted(found, key=_place))
 
 
@@ -123,7 +123,7 @@ def obstacles(worker: Worker, demand: Demand) -> tuple[Gap, ...]:
 _BY_STATUS: Final = {"stale": Gap.WORKER_STALE, "draining": Gap.WORKER_DRAINING}
 
 
-def cover(needs: Sequence[Need], workers: Sequence[Worker]) -> Coverage:
+def cover(needs: Sequence[Demanded], workers: Sequence[Worker]) -> Coverage:
     """Each need against these workers of its namespace."""
     by_queue: dict[str | None, list[Worker]] = {}
     for worker in workers:
@@ -132,7 +132,7 @@ def cover(needs: Sequence[Need], workers: Sequence[Worker]) -> Coverage:
     return Coverage(rows, tuple(workers))
 
 
-def _row(need: Need, polling: Sequence[Worker], workers: Sequence[Worker]) -> Row:
+def _row(need: Demanded, polling: Sequence[Worker], workers: Sequence[Worker]) -> Row:
     demand = need.demand
     if demand.queue is None or demand.type_key is None:
         return Row(need, (), Gap.NEED_NOT_NAMED)
@@ -168,7 +168,7 @@ def _elsewhere(demand: Demand, workers: Sequence[Worker]) -> tuple[str, ...]:
     )
 
 
-def look(server: Server, needs: Sequence[Need]) -> Coverage:
+def look(server: Server, needs: Sequence[Demanded]) -> Coverage:
     """Ask the server for its workers now, and for what waits on the queues with a gap. Raises a ServerFailure."""
     found = cover(needs, list_workers(server))
     return found if found.served == len(found.rows) else with_waiting(found, list_task_queues(server))

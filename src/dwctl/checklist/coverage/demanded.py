@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from dwctl.bundle.demand import Demand
 from dwctl.checklist.coverage.coverage import family_demands, needs_of
-from dwctl.checklist.coverage.rows import Need
+from dwctl.checklist.coverage.rows import Demanded
 from dwctl.checklist.description.described import Described
 from dwctl.checklist.facts.facts import BundleFact
 
 
-def cutover_needs(described: Described, bundles: Iterable[BundleFact]) -> tuple[Need, ...]:
+def cutover_needs(described: Described, bundles: Iterable[BundleFact]) -> tuple[Demanded, ...]:
     """Everything that is needed, each once; of bundles that could not be read nobody knows what."""
     sound = ((one.file, one.demands) for one in bundles if one.problem is None)
     return needs_of(sound, _described_demands(described))

@@ -27,7 +27,7 @@ class Gap(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Demanded:
     """A demand, by how many bundles it is made, and some of them; `by_family` where a family names it itself."""
 
     demand: Demand
@@ -51,7 +51,7 @@ class Row:
     `gap` is None where somebody serves it; `elsewhere` are other queues on which a live worker takes the type.
     """
 
-    need: Need
+    need: Demanded
     standings: tuple[Standing, ...]
     gap: Gap | None
     elsewhere: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from ulid import ULID
 from dwctl.bundle.canonical import JsonValue, decode
 from dwctl.bundle.demand import Demand, DemandKind
 from dwctl.checklist.coverage.coverage import cover
-from dwctl.checklist.coverage.rows import Need, Row
+from dwctl.checklist.coverage.rows import Demanded, Row
 from dwctl.checklist.diagnosis.documents import side_of, work_of
 from dwctl.checklist.diagnosis.facts import Claim, Elsewhere, Facts, OnServer, Place, Question, Side, Task
 from dwctl.errors import DwctlError, ExitCode, RequestNotPossible
@@ -197,7 +197,7 @@ class AskServer:
     def _stands(self, demand: Demand | None) -> Row | None:
         if demand is None or self._facts.workers is None:
             return None
-        return cover([Need(demand)], self._facts.workers).rows[0]
+        return cover([Demanded(demand)], self._facts.workers).rows[0]
 
     def _queue(self, name: str) -> TaskQueue | None:
         return self._ask(

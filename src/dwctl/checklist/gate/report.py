@@ -14,7 +14,7 @@ from typing import TypeVar
 from dwctl import __version__
 from dwctl.checklist.coverage.coverage import Coverage, Unread, cover, with_waiting
 from dwctl.checklist.coverage.demanded import cutover_needs
-from dwctl.checklist.coverage.rows import Need as Demanded
+from dwctl.checklist.coverage.rows import Demanded
 from dwctl.checklist.facts.facts import BundleFact, LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import Fact, World
 from dwctl.checklist.gate.check import Need

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dwctl.counted import counted
 from dwctl.transfer.files.sources import STDIN
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
 from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope, Step, TransferReport
@@ -94,7 +95,7 @@ def _not_there(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
 def _again(report: TransferReport, ledger: list[str]) -> Iterator[Step]:
     again = list(report.of(*_AGAIN))
     if again:
-        count = f"{len(again):,} bundle{'' if len(again) == 1 else 's'}"
+        count = counted(len(again), "bundle")
         yield Step(
             f"Run the import again for {count}: it asks before it sends, and nothing is imported twice.",
             _import(report, again, ledger),

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from dwctl.bundle.demand import Demand, DemandKind
 from dwctl.checklist.coverage.coverage import cover
-from dwctl.checklist.coverage.rows import Need, Row
+from dwctl.checklist.coverage.rows import Demanded, Row
 from dwctl.checklist.diagnosis.diagnosis import (
     NOBODY_KNOWS,
     NOT_KNOWN,
@@ -83,7 +83,7 @@ def worker(worker_id: str = "w-1", status: str = "active", **given: Any) -> Work
 
 
 def stand(*workers: Worker, type_key: str = "orders.process", build: str | None = None) -> Row:
-    return cover([Need(Demand(DemandKind.WORKFLOW, "orders", type_key, build))], workers).rows[0]
+    return cover([Demanded(Demand(DemandKind.WORKFLOW, "orders", type_key, build))], workers).rows[0]
 
 
 def task(status: str = "ready", **given: Any) -> Task:
@@ -279,7 +279,7 @@ def test_the_workers_of_the_queue() -> None:
 
 def test_a_task_that_names_nothing_is_given_to_nobody() -> None:
     one = task()._replace(queue=None)
-    row = cover([Need(Demand(DemandKind.WORKFLOW, None, "orders.process", None))], ()).rows[0]
+    row = cover([Demanded(Demand(DemandKind.WORKFLOW, None, "orders.process", None))], ()).rows[0]
     given = facts(here=here(work=Work(tasks=(one,), events=1)), workers=(), claims=(Claim(one, row),))
     assert decided(given) == ("task_not_named", ExitCode.NO)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.additions import is_class_name
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:

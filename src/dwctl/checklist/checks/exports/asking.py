@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.facts.facts import BundleFact, BundleSet, LedgerFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Need
+from dwctl.counted import counted
 from dwctl.typed_commands import command_line
 
 

@@ -10,11 +10,12 @@ from typing import Final
 from dwctl.bundle.links import LinkRow
 from dwctl.bundle.verify import Outcome
 from dwctl.checklist.checks.exports.asking import files, imported, of_bundles, on_bundles
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.facts.facts import BundleFact, BundleSet, Recorded
 from dwctl.checklist.facts.manifests import manifest_folder
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.typed_commands import command_line
 
 LEASED: Final = frozenset({"tasks.leased_task_present", "activities.running_attempt_present"})

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from dwctl.bundle.additions import is_class_name
 from dwctl.checklist.checks.exports.asking import imported, of_bundles
-from dwctl.checklist.checks.findings import counted, listed
+from dwctl.checklist.checks.findings import listed
 from dwctl.checklist.description.described import Described, Runs
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:

@@ -18,13 +18,14 @@ from dwctl.bundle.verify import verify_bundle
 from dwctl.bundle.view import BundleView
 from dwctl.checklist.checks.exports.asking import files, of_bundles, rows_there
 from dwctl.checklist.checks.exports.bundles import IMPORTABLE
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.checks.samples import ONE_IN, asked_at_once, by_chance, sample
 from dwctl.checklist.checks.server.asking import at_server, refusable
 from dwctl.checklist.facts.bundles import OPTIONS, file_sha256
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.server.compatibility import Need, require
 from dwctl.server.endpoints import cluster_info

@@ -7,12 +7,13 @@ from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.checks.exports.asking import imported
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.checks.imports.asking import import_command
 from dwctl.checklist.checks.server.asking import refusable
 from dwctl.checklist.facts.facts import ArchiveFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State
+from dwctl.counted import counted
 from dwctl.server.endpoints import show_namespace
 from dwctl.typed_commands import command_line
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.samples import asked_at_once, sample
 from dwctl.checklist.facts.facts import LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.server.results import RunRow
 from dwctl.typed_commands import command_line
 

@@ -6,10 +6,11 @@ from collections import Counter
 from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.imports.asking import nothing_imported, of_ledger, of_list, on_target
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
+from dwctl.counted import counted
 from dwctl.server.results import RunRow
 
 _BAD: Final = ("failed", "terminated")

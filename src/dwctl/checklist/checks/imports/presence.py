@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from dwctl.bundle import vocabulary
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.imports.asking import (
     answers_of,
     import_command,
@@ -25,6 +25,7 @@ from dwctl.checklist.checks.imports.asking import (
 from dwctl.checklist.facts.facts import LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.embedded.instants import instant
 from dwctl.server.failures import CallFailed, CallNotFound
 from dwctl.server.results import Run, RunRow

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.imports.asking import (
     answers_of,
     nothing_imported,
@@ -25,6 +25,7 @@ from dwctl.checklist.facts.facts import LedgerFact, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State
 from dwctl.checklist.worker_events import WORKERS_EVENTS
+from dwctl.counted import counted
 from dwctl.embedded.instants import instant
 from dwctl.server.endpoints import show_task_queue
 from dwctl.server.failures import CallFailed, CallNotFound

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.imports.asking import import_command, nothing_imported, of_file, of_ledger
 from dwctl.checklist.facts.facts import BundleSet, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
+from dwctl.counted import counted
 from dwctl.transfer.ledger.rows import THERE, LedgerState
 from dwctl.typed_commands import command_line
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.checks.server.asking import at_server, failed, refusable
 from dwctl.checklist.description.described import Runs
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
+from dwctl.counted import counted
 from dwctl.proxies import is_loopback
 from dwctl.server.compatibility import Fit, Need, Requirement, assess
 from dwctl.server.contact import Skew, certificate_left, contact, skew_of

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.checks.server.asking import at_server, refused
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State
+from dwctl.counted import counted
 from dwctl.server.documents import moment
 from dwctl.server.endpoints import list_namespaces, show_namespace
 from dwctl.server.failures import CallNotFound, ServerFailure

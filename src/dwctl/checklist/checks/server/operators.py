@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.server.asking import at_server, refusable
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Finding, State
+from dwctl.counted import counted
 from dwctl.server.endpoints import list_task_queues, list_workers, show_task_queue
 from dwctl.server.system import may_administer
 from dwctl.server.workflows import list_page

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from dwctl.bundle.demand import Demand, DemandKind
-from dwctl.checklist.checks.findings import counted, listed, seen
+from dwctl.checklist.checks.findings import listed, seen
 from dwctl.checklist.checks.server.asking import at_server
 from dwctl.checklist.coverage.coverage import Coverage, cover, with_waiting
 from dwctl.checklist.coverage.demanded import cutover_needs
@@ -15,6 +15,7 @@ from dwctl.checklist.coverage.rows import Gap, Row, names
 from dwctl.checklist.facts.facts import BundleFact
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, Need, State
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.server.results import Worker
 

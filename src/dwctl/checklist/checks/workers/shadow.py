@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Final
 
-from dwctl.checklist.checks.findings import counted, seen
+from dwctl.checklist.checks.findings import seen
 from dwctl.checklist.checks.server.asking import at_server
 from dwctl.checklist.description.described import ShadowWorkflow
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
 from dwctl.checklist.shadow.shadow import Shadow, ShadowPlan, ShadowResult, ShadowState, new_id
+from dwctl.counted import counted
 from dwctl.errors import DwctlError
 from dwctl.server.failures import ServerFailure
 from dwctl.server.transport import Server
