@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dwctl.checklist.description.described import Described, described_of
-from dwctl.cutover import read_cutover
+from dwctl.cutover.cutover import read_cutover
 
 
 def described(folder: Path, text: str) -> Described:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from dwctl.cutover import FILE_NAME
+from dwctl.cutover.cutover import FILE_NAME
 from dwctl.secret import Secret
 from dwctl.setting_values import duration
 from dwctl.sources import Layers, Setting, Source, default_of

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from dwctl.cutover import FILE_NAME, read_cutover
+from dwctl.cutover.cutover import FILE_NAME, read_cutover
 from dwctl.embedded_settings import EmbeddedSettings, embedded_settings
 from dwctl.errors import RequestNotPossible
 from dwctl.profiles import Profile, choose_profile, config_path

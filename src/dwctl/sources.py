@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from dwctl.cutover import FILE_NAME, Cutover
+from dwctl.cutover.cutover import FILE_NAME, Cutover
 from dwctl.profiles import Profile
 from dwctl.secret import Secret
 from dwctl.setting_values import token_text

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from cutover_documents import as_json
 from dwctl.checklist.description.described import Described, Family, described_of
 from dwctl.cli.main import run
-from dwctl.cutover import read_cutover
+from dwctl.cutover.cutover import read_cutover
 from output_schemas import is_valid, schema
 from rehearsal_server import CONTROL, WORKER, on_a_socket
 from rows_of_bundles import change, empty_database, insert, sample_database

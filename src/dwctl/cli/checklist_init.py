@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dwctl.checklist.description.initial import Draft, Seen
-    from dwctl.cutover import Cutover
+    from dwctl.cutover.cutover import Cutover
     from dwctl.embedded.database import EmbeddedDatabase
     from dwctl.server.results import Worker
 
@@ -133,8 +133,8 @@ class _Gathering:
 
     def _present(self) -> Cutover | None:
         """The description that is there: whatever it sets stays."""
-        from dwctl.cutover import read_cutover
-        from dwctl.cutover_keys import KEYS
+        from dwctl.cutover.cutover import read_cutover
+        from dwctl.cutover.keys import KEYS
 
         path = self.connection.settings.cutover
         there = read_cutover(path) if path is not None else None
@@ -298,8 +298,8 @@ class _Gathering:
 
 def _checked(table: str, key: str, answer: str) -> str:
     """An answer as the file takes it. Raises RequestNotPossible."""
-    from dwctl.cutover_keys import KEYS
-    from dwctl.cutover_kinds import complaint
+    from dwctl.cutover.keys import KEYS
+    from dwctl.cutover.kinds import complaint
     from dwctl.setting_values import namespace_name
 
     if key == "namespace":

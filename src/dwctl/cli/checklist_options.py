@@ -33,7 +33,7 @@ def described_here() -> Described:
     Raises RequestNotPossible for what is wrong in the file.
     """
     from dwctl.checklist.description.described import described_of
-    from dwctl.cutover import FILE_NAME, read_cutover
+    from dwctl.cutover.cutover import FILE_NAME, read_cutover
 
     folder = Path.cwd()
     return described_of(read_cutover(folder / FILE_NAME), folder=folder)

@@ -34,7 +34,7 @@ def described(key: str) -> str | None:
     """
     from pathlib import Path
 
-    from dwctl.cutover import FILE_NAME, read_cutover
+    from dwctl.cutover.cutover import FILE_NAME, read_cutover
 
     cutover = read_cutover(Path(FILE_NAME))
     return None if cutover is None else cutover.get("cutover", key)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from dwctl.cutover import Cutover
+from dwctl.cutover.cutover import Cutover
 from dwctl.embedded.check_results import Strategy
 
 
@@ -98,7 +98,7 @@ def described_of(cutover: Cutover | None, *, folder: Path) -> Described:
     files that `input_file` of `[[shadow]]` names.
     """
     from dwctl.checklist.description.described_rows import archives, families, moment_of, shadows
-    from dwctl.cutover_mistakes import Mistake, refusal
+    from dwctl.cutover.mistakes import Mistake, refusal
 
     folder = folder.absolute()
     nothing = Described(path=None, name=folder.name or "cutover")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dwctl.checklist.description.described import Family, ShadowWorkflow
-from dwctl.cutover_mistakes import Mistake, place
+from dwctl.cutover.mistakes import Mistake, place
 from dwctl.errors import DwctlError, RequestNotPossible
 from dwctl.setting_values import duration
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from dwctl.bundle.demand import DemandKind
 from dwctl.checklist.gate.items import Phase
-from dwctl.cutover_keys import TABLES
+from dwctl.cutover.keys import TABLES
 
 Row = Mapping[str, Any]
 Values = Mapping[tuple[str, str], Any]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dwctl.checklist.description.initial import Draft, Row
 from dwctl.checklist.toml_values import toml_sign, toml_value
-from dwctl.cutover_keys import TABLES, Key, Table
+from dwctl.cutover.keys import TABLES, Key, Table
 
 _WIDTH: Final = 110
 

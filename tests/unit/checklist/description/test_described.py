@@ -9,7 +9,7 @@ import pytest
 
 from cutover_documents import described
 from dwctl.checklist.description.described import Described, Family, Runs, ShadowWorkflow, described_of
-from dwctl.cutover import read_cutover
+from dwctl.cutover.cutover import read_cutover
 from dwctl.embedded.check_results import Strategy
 
 WHOLE = """

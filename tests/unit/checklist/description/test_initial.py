@@ -11,7 +11,7 @@ from dwctl.checklist.description.initial import Draft, LeftOut, Seen, with_famil
 from dwctl.checklist.description.initial_bundles import seen_in_bundles
 from dwctl.checklist.description.initial_sources import other_queues, seen_by_workers
 from dwctl.checklist.gate.items import Phase
-from dwctl.cutover_keys import KEYS, TABLES
+from dwctl.cutover.keys import KEYS, TABLES
 from dwctl.server.results import Worker
 from sample_bundles import ORDER, WAITING, sealed, small_bundle
 

@@ -17,9 +17,9 @@ from dwctl.bundle.demand import DemandKind
 from dwctl.checklist.description.initial import Draft, Seen, with_families
 from dwctl.checklist.description.initial_text import draft_text
 from dwctl.checklist.toml_values import toml_value
-from dwctl.cutover import read_cutover
-from dwctl.cutover_keys import TABLES
-from dwctl.cutover_schema import cutover_schema
+from dwctl.cutover.cutover import read_cutover
+from dwctl.cutover.keys import TABLES
+from dwctl.cutover.schema import cutover_schema
 
 HOSTILE = ['"', "'", "\\", '"""', "a\nb", "\r\n", "\x00", "\x1b[2J", "\x7f", "\u202e", "\u2028", "é", "\U0001f600",
            "\ufeff", "# x", "[server]", "a = 1", "\ue000", "\t", "]"]  # fmt: skip

@@ -9,7 +9,7 @@ import json
 from datetime import date
 from typing import Any, Final
 
-from dwctl.cutover_keys import TABLES, Key, Table
+from dwctl.cutover.keys import TABLES, Key, Table
 
 _TYPES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 

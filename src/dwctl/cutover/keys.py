@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dwctl.cutover_kinds import (
+from dwctl.cutover.kinds import (
     CHOICE,
     DAYS,
     FLAG,

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dwctl.cutover_keys import KEYS, LITERAL_SECRETS, TABLES, Table
-from dwctl.cutover_kinds import complaint
+from dwctl.cutover.keys import KEYS, LITERAL_SECRETS, TABLES, Table
+from dwctl.cutover.kinds import complaint
 from dwctl.errors import RequestNotPossible
 
 _TOLD: Final = 30

@@ -11,22 +11,22 @@ from jsonschema import Draft202012Validator
 from cutover_documents import as_json
 from dwctl.checklist.description.described import described_of
 from dwctl.checklist.shadow.shadow import EXPECTED
-from dwctl.cutover import Cutover, read_cutover
-from dwctl.cutover_keys import KEYS, LITERAL_SECRETS, TABLES
-from dwctl.cutover_kinds import complaint
-from dwctl.cutover_page import BEGIN, END, cutover_reference
-from dwctl.cutover_schema import cutover_schema, cutover_schema_text
+from dwctl.cutover.cutover import Cutover, read_cutover
+from dwctl.cutover.keys import KEYS, LITERAL_SECRETS, TABLES
+from dwctl.cutover.kinds import complaint
+from dwctl.cutover.page import BEGIN, END, cutover_reference
+from dwctl.cutover.schema import cutover_schema, cutover_schema_text
 from dwctl.embedded.check_results import Strategy
 from dwctl.settings import Auth
 from dwctl.transfer.storage.object_store import WHOLE_PUTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "cutover.md").read_text(encoding="utf-8")
 
 
 def test_the_schema_file_is_the_table() -> None:
     written = (ROOT / "schemas" / "cutover.schema.json").read_text(encoding="utf-8")
-    assert written == cutover_schema_text(), "write the text of dwctl.cutover_schema.cutover_schema_text() to the file"
+    assert written == cutover_schema_text(), "write the text of dwctl.cutover.schema.cutover_schema_text() to the file"
 
 
 def test_the_schema_is_one_and_describes_every_key() -> None:
@@ -45,7 +45,7 @@ def test_the_schema_is_one_and_describes_every_key() -> None:
 def test_the_page_has_the_table() -> None:
     begin, end = PAGE.index(BEGIN), PAGE.index(END)
     written = PAGE[begin + len(BEGIN) : end].strip()
-    assert written == cutover_reference().strip(), "write dwctl.cutover_page.cutover_reference() between the marks"
+    assert written == cutover_reference().strip(), "write dwctl.cutover.page.cutover_reference() between the marks"
 
 
 def test_the_example_of_the_page_is_a_whole_description(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dwctl.cutover_keys import KEYS
+from dwctl.cutover.keys import KEYS
 from dwctl.errors import RequestNotPossible
 
 FILE_NAME = "cutover.toml"
@@ -58,7 +58,7 @@ def read_cutover(path: Path) -> Cutover | None:
         raise _unusable(path, "it is nested too deeply", "Mend it.") from error
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(path, str(error)) from error
-    from dwctl.cutover_mistakes import mistakes_of, refusal
+    from dwctl.cutover.mistakes import mistakes_of, refusal
 
     if mistakes := list(mistakes_of(document)):
         raise refusal(path, mistakes)
@@ -85,6 +85,6 @@ def _no_toml(path: Path, said: str) -> RequestNotPossible:
 
 
 def _unusable(path: Path, what: str, next_step: str, *, where: str = "") -> RequestNotPossible:
-    from dwctl.cutover_mistakes import Mistake, refusal
+    from dwctl.cutover.mistakes import Mistake, refusal
 
     return refusal(path, [Mistake(where, what, next_step)])

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from cutover_documents import as_json, described
 from dwctl.cli.main import run
-from dwctl.cutover import read_cutover
-from dwctl.cutover_kinds import MOMENT, complaint
-from dwctl.cutover_schema import cutover_schema
+from dwctl.cutover.cutover import read_cutover
+from dwctl.cutover.kinds import MOMENT, complaint
+from dwctl.cutover.schema import cutover_schema
 from dwctl.errors import ExitCode, RequestNotPossible
 
 SECRET = "tok-planted"

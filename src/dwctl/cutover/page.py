@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dwctl.cutover_keys import TABLES, Key, Table
+from dwctl.cutover.keys import TABLES, Key, Table
 
-BEGIN: Final = "<!-- From the table of keys in src/dwctl/cutover_keys.py: a test tells when it is stale. -->"
+BEGIN: Final = "<!-- From the table of keys in src/dwctl/cutover/keys.py: a test tells when it is stale. -->"
 END: Final = "<!-- The end of what is made from the table. -->"
 """What stands before and after the reference in its page."""
 

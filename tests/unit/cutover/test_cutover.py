@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dwctl.cutover import read_cutover
-from dwctl.cutover_keys import TABLES
+from dwctl.cutover.cutover import read_cutover
+from dwctl.cutover.keys import TABLES
 from dwctl.errors import ExitCode, RequestNotPossible
 
 
