@@ -13,9 +13,12 @@ from hypothesis import settings
 settings.register_profile("dwctl", deadline=None)
 settings.load_profile("dwctl")
 
-# Under nohup it is ignored, here and in every process that a test starts: and dwctl keeps to that.
+# Under nohup one is ignored, in the background of a script the other, here and in every process that a test starts:
+# and dwctl keeps to that.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["embedded_databases"]
 
