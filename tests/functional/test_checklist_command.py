@@ -26,6 +26,7 @@ from dwctl.cli.checklist_options import PhaseName
 from dwctl.cli.main import run
 from gate_doubles import check
 from output_schemas import document, lines
+from pauses import in_the_first_pause
 from rehearsal_server import CONTROL, WORKER, on_a_socket
 from sample_bundles import ORDER, ROOT
 from server_cli import command
@@ -274,7 +275,7 @@ def test_a_terminated_wait_of_the_real_program_tells_what_it_knows() -> None:
 
 
 @pytest.mark.usefixtures("described")
-def test_a_wait_ends_when_a_worker_comes(capsys: Capture, url: str) -> None:
+def test_a_wait_ends_when_a_worker_comes(capsys: Capture, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     httpx.post(f"{url}/api/namespaces", json={"name": "waited"}, headers=CONTROL)
     body = {"worker_id": "w-1", "task_queue": "orders", "runtime": "php"}
     arguments = ("--only", "workers.registered", "--namespace", "waited")
@@ -283,10 +284,8 @@ def test_a_wait_ends_when_a_worker_comes(capsys: Capture, url: str) -> None:
     def come() -> None:
         httpx.post(f"{url}/api/worker/register", json=body, headers=WORKER | {"X-Namespace": "waited"})
 
-    coming = threading.Timer(0.2, come)
-    coming.start()
+    in_the_first_pause(monkeypatch, come)
     code, found, err = gate(capsys, *arguments, "--wait", "60s")
-    coming.join()
     assert code == 0
     assert states(found)["workers.registered"] == "pass"
     assert "(was fail)" in err

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from dwctl.rehearsal.app import create_app
 from dwctl.rehearsal.state import Settings
 from output_schemas import is_valid
+from pauses import in_the_first_pause
 from rehearsal_server import CONTROL, WORKER, Clock, ready_run, served
 from sample_bundles import EXAMPLES, ORDER, WAITING, sealed
 from server_cli import command, document
@@ -201,8 +201,8 @@ def test_a_file_that_is_not_known_is_never_covered(world: World, capsys: Capture
     assert command(capsys, "worker", "coverage", str(tmp_path / "list.json"))[0] == 1
 
 
-def test_a_wait_ends_when_the_worker_comes(world: World, capsys: Capture) -> None:
-    threading.Timer(0.4, world.worker).start()
+def test_a_wait_ends_when_the_worker_comes(world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_first_pause(monkeypatch, world.worker)
     code, out, err = command(capsys, "worker", "coverage", *FAMILY, "--wait", "60s")
     assert code == 0
     assert "COVERED" in out
