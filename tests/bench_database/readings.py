@@ -35,6 +35,8 @@ ROUNDS = int(os.environ.get("DWCTL_BENCH_ROUNDS", "3"))
 EXPORTED = 100_000
 LISTED_BESIDE = 200_000
 """Runs that are listed beside the paced writer, in each turn."""
+WRITER_TURNS = 7
+"""Of the paced writer, alone and beside: a turn's p95 stands on some 500 writes, and swings."""
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -93,7 +95,7 @@ def memory(database: TestDatabase) -> tuple[list[float], str]:
 def writer(database: TestDatabase) -> tuple[list[float], str]:
     """The p95 of a paced writer beside a listing, over its p95 alone, in turns: the disk's own speed comes and goes."""
     ratios = []
-    for _ in range(ROUNDS):
+    for _ in range(WRITER_TURNS):
         alone, _ = _paced(database, lambda: time.sleep(5))
         beside, _ = _paced(database, lambda: _list_in_child(database, LISTED_BESIDE))
         ratios.append(beside / alone)

@@ -3,6 +3,7 @@
 # ruff: noqa: S608, SIM117
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_positions_of_named_runs(embedded_sample: TestDatabase) -> None:
         wanted = [one.run_id for one in whole[::3]]
         assert list(positions(snapshot, [*reversed(wanted), "no-such-run", wanted[0]])) == whole[::3]
         assert list(positions(snapshot, [])) == []
+        assert list(positions(snapshot, ["no-such-run"])) == []
 
 
 @pytest.mark.parametrize("size", [31, 2000])
@@ -83,6 +85,17 @@ def test_pages_miss_nothing(embedded_sample: TestDatabase, size: int) -> None:
         found = [row.id for row in snapshot.pages(statement, runs.c.status, runs.c.id, size=size)]
         assert found == [row.id for row in snapshot.rows(statement.order_by(runs.c.status, runs.c.id))]
         assert len(set(found)) == len(found) == len(list(positions(snapshot)))
+
+
+def test_a_page_is_its_takers_alone(embedded_sample: TestDatabase) -> None:
+    """Memory holds one page in one form: whoever makes something else of it can let it go."""
+    with embedded_sample.open() as database, database.snapshot() as snapshot:
+        runs = snapshot.table(RUNS)
+        pages = snapshot.page_lists(select(runs.c.id), runs.c.id, size=31)
+        page = next(pages)
+        assert len(page) == 31
+        assert sys.getrefcount(page) <= 2, "one for the name here, and one for the call"
+        assert len(next(pages)) > 0
 
 
 def test_keys_that_are_not_unique_are_refused(embedded_sample: TestDatabase) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, TypeVar
 
 from dwctl.embedded.collector import collector_paused
@@ -13,16 +12,16 @@ T = TypeVar("T")
 
 
 def made_pages(
-    rows: Iterator[Sequence[Any]], make: Callable[[Iterable[Any]], T], times: Sequence[int], clock: WallClock, size: int
+    pages: Iterator[list[Any]], make: Callable[[Iterable[Any]], T], times: Sequence[int], clock: WallClock
 ) -> Iterator[list[T]]:
-    """What `make` makes of each row, in pages of `size`; the values in the places of `times` as dwctl shows times.
+    """What `make` makes of each row, page by page; the values in the places of `times` as dwctl shows times.
 
     A whole column at a time, which costs far less than value by value. Raises ServerFailed for what is not a time.
     """
     while True:
         with collector_paused():
-            page = list(islice(rows, size))
-            if not page:
+            page = next(pages, None)
+            if page is None:
                 return
             columns: list[Sequence[Any]] = list(zip(*page, strict=True))
             del page

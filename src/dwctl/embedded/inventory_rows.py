@@ -89,8 +89,8 @@ class PageWork:
 def run_pages(snapshot: Snapshot, wanted: RunFilter, *, size: int = PAGE) -> Iterator[list[RunColumns]]:
     """The runs that rows let through, in the order of their ids, a page at a time."""
     statement, key = _run_select(snapshot, wanted)
-    found = snapshot.pages(statement, key, size=size, again=lambda last: _run_select(snapshot, wanted, last)[0])
-    return made_pages(found, RunColumns._make, _TIMES, snapshot.clock, size)
+    found = snapshot.page_lists(statement, key, size=size, again=lambda last: _run_select(snapshot, wanted, last)[0])
+    return made_pages(found, RunColumns._make, _TIMES, snapshot.clock)
 
 
 def _run_select(snapshot: Snapshot, wanted: RunFilter, beyond: str | None = None) -> tuple[Select[Any], Column[Any]]:

@@ -44,13 +44,9 @@ def positions(snapshot: Snapshot, run_ids: Iterable[str] | None = None) -> Itera
     Ids may come in any order and any number: they are asked for in batches, each in the order of its ids.
     """
     runs, statement = snapshot.table("workflow_runs"), _select(snapshot)
-    every = run_ids is None
-    rows = (
-        snapshot.pages(statement, runs.c.id, size=PAGE)
-        if every
-        else _named(snapshot, statement, runs.c.id, run_ids or ())
-    )
-    return _positions(snapshot, rows)
+    if run_ids is None:
+        return _positions(snapshot, snapshot.page_lists(statement, runs.c.id, size=PAGE))
+    return _positions(snapshot, _named(snapshot, statement, runs.c.id, run_ids))
 
 
 def positions_of_instances(snapshot: Snapshot, instance_ids: Iterable[str]) -> Iterator[Position]:
@@ -59,8 +55,8 @@ def positions_of_instances(snapshot: Snapshot, instance_ids: Iterable[str]) -> I
     return _positions(snapshot, _named(snapshot, _select(snapshot), key, instance_ids))
 
 
-def _positions(snapshot: Snapshot, rows: Iterator[Any]) -> Iterator[Position]:
-    return chain.from_iterable(made_pages(rows, Position._make, _TIMES, snapshot.clock, PAGE))
+def _positions(snapshot: Snapshot, pages: Iterator[list[Any]]) -> Iterator[Position]:
+    return chain.from_iterable(made_pages(pages, Position._make, _TIMES, snapshot.clock))
 
 
 def _select(snapshot: Snapshot) -> Select[*tuple[Any, ...]]:
@@ -85,7 +81,10 @@ def _or_null(snapshot: Snapshot, name: str) -> Any:
     return runs.c[name] if snapshot.has("workflow_runs", name) else null().label(name)
 
 
-def _named(snapshot: Snapshot, statement: Select[*tuple[Any, ...]], key: Any, run_ids: Iterable[str]) -> Iterator[Any]:
+def _named(
+    snapshot: Snapshot, statement: Select[*tuple[Any, ...]], key: Any, run_ids: Iterable[str]
+) -> Iterator[list[Any]]:
     left = iter(run_ids)
     while batch := sorted(set(islice(left, BATCH))):
-        yield from snapshot.all(statement.where(snapshot.among(key, batch)).order_by(key))
+        if found := snapshot.all(statement.where(snapshot.among(key, batch)).order_by(key)):
+            yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from dwctl.embedded.application_clock import clock_of
@@ -92,32 +93,41 @@ class Snapshot:
         return self._session.stream(statement, "an answer")
 
     def pages(
+        self, statement: Select[*tuple[Any, ...]], *keys: Column[Any], size: int = PAGE
+    ) -> Iterator[Row[*tuple[Any, ...]]]:
+        """The rows in the order of `keys`, one by one; see `page_lists`."""
+        return chain.from_iterable(self.page_lists(statement, *keys, size=size))
+
+    def page_lists(
         self,
         statement: Select[*tuple[Any, ...]],
         *keys: Column[Any],
         size: int = PAGE,
         again: Callable[..., Select[*tuple[Any, ...]]] | None = None,
-    ) -> Iterator[Row[*tuple[Any, ...]]]:
+    ) -> Iterator[list[Row[*tuple[Any, ...]]]]:
         """The rows in the order of `keys`, asked for in pages that begin after the last key: flat in memory.
 
         The keys must be among the selected columns, NOT NULL, and unique together: two rows of the same key are a
         mistake in the program (RuntimeError), since a page could end between them. Other statements may run
-        between two rows. `again` makes the statement of a later page from the last key, where a table that is joined
-        by the key can begin there too. Raises a DwctlError that says how many rows had been read.
+        between two pages. `again` makes the statement of a later page from the last key, where a table that is joined
+        by the key can begin there too. A page is the taker's: it is not kept here. Raises a DwctlError that says how
+        many rows had been read.
         """
         from dwctl.embedded.keyset import after
 
         statement = statement.order_by(None).order_by(*keys)
         page, count = statement.limit(size + 1), 0
-        while True:
-            rows = self._session.whole(page, f"after {count:,} rows of {_name(keys)}")
+        while rows := self._session.whole(page, f"after {count:,} rows of {_name(keys)}"):
             if len(rows) <= size:
-                yield from rows
+                yield rows
                 return
             beyond, last = _key(rows.pop(), keys), _key(rows[-1], keys)
             if beyond == last:
                 raise RuntimeError(f"{', '.join(map(str, keys))} is not unique: use a key that is")
-            yield from rows
+            # Nothing here holds the page while its taker works on it.
+            taken = [rows]
+            del rows
+            yield taken.pop()
             count += size
             if again is not None:
                 statement = again(*last).order_by(None).order_by(*keys)
