@@ -17,11 +17,11 @@ import httpx
 
 from .bundles import EXAMPLES, resealed
 from .measurement import Reading, Workplace
+from .peak import peak_of
 
 BOOT, RUN = 0.35, 0.05
 STANDIN = Path(__file__).parents[1] / "artisan_standin.py"
 BARE = Path(__file__).with_name("bare_gets.py")
-PEAK = Path(__file__).with_name("peak.py")
 JOBS = 4
 ROUNDS = 3
 SERVER_ROUNDS = 7
@@ -120,10 +120,13 @@ def _summary(place: Workplace, words: Words, count: int) -> float:
 
 
 def _run(place: Workplace, words: Words) -> str:
-    environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
     return subprocess.run(
-        words, check=True, capture_output=True, text=True, cwd=place.folder, env=environment
+        words, check=True, capture_output=True, text=True, cwd=place.folder, env=_environment()
     ).stdout  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "NO_PROXY": "127.0.0.1"}
 
 
 def _bundles(place: Workplace, count: int) -> Path:
@@ -184,5 +187,5 @@ def _peak(place: Workplace, count: int) -> int:
         "--output-dir",
         f"peak-{count}",
     ]
-    command: Words = [place.python, "-I", "-S", PEAK, place.dwctl, *words, "--jobs", "2", "--output", "jsonl"]
-    return int(_run(place, command))
+    command: Words = [place.dwctl, *words, "--jobs", "2", "--output", "jsonl"]
+    return peak_of(command, cwd=place.folder, env=_environment())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 
 from .measurement import Reading, Workplace
+from .peak import peak_of
 
 ANSWER = 0.020
 """Seconds that the server takes for an import."""
@@ -96,13 +96,9 @@ def resuming(place: Workplace) -> Reading:
 
 def memory(place: Workplace) -> Reading:
     """Megabytes at the peak of a process that plans 100,000 bundles and sends them all."""
-    program = (
-        "import resource, sys; from pathlib import Path; from tests.bench.ledger import fill; "
-        "fill(Path(sys.argv[1])); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
+    program = "import sys; from pathlib import Path; from tests.bench.ledger import fill; fill(Path(sys.argv[1]))"
     command: list[str | Path] = [sys.executable, "-c", program, place.folder / "memory.db"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    peak = int(done.stdout) / 1024
+    peak = peak_of(command, cwd=Path(__file__).parents[2]) / 1e6
     size = (place.folder / "memory.db").stat().st_size / 1e6
     return Reading((peak,), f"MB: {HUNDRED_THOUSAND:,} rows planned, sent, settled and read; a file of {size:.0f} MB")
 

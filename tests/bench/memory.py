@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 from .bundles import EXAMPLES, MEGABYTE, large_bundle, write_small_bundles
 from .measurement import Reading, Workplace
+from .peak import peak_of
 
-PEAK = Path(__file__).with_name("peak.py")
 FEW, MANY = 1_000, 10_000
 SMALLEST = min(EXAMPLES.glob("waiting-*.json"), key=lambda path: path.stat().st_size)
 
@@ -51,5 +48,4 @@ def _filled(place: Workplace, count: int) -> str:
 
 def _peak(place: Workplace, *arguments: str) -> int:
     """The largest resident set, in bytes, of `dwctl bundle verify ARGUMENTS` and its children."""
-    command: list[str | Path] = [place.python, "-I", "-S", PEAK, place.dwctl, "bundle", "verify", *arguments]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return peak_of([place.dwctl, "bundle", "verify", *arguments])

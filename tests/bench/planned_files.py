@@ -1,14 +1,12 @@
 """Planning in a process of its own: `planned_files.py FOLDER verify|plan|settle|remember [LEDGER URL]`.
 
 `verify` and `plan` print the seconds that verifying the files takes, and the offline part of a plan. `settle` makes
-a ledger in which every bundle is imported and compared. `remember` prints the megabytes at the peak of taking up a
-ledger of 100,000 such rows.
+a ledger in which every bundle is imported and compared. `remember` takes up a ledger of 100,000 such rows.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import sys
 import time
@@ -125,7 +123,6 @@ def main(words: list[str]) -> None:
         settle(folder, Path(words[2]), words[3])
     elif words[1] == "remember":
         remembered(folder)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     else:
         print(verified(folder) if words[1] == "verify" else planned(folder))
 

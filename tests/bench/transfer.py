@@ -12,6 +12,7 @@ from pathlib import Path
 from many_bundles import MODELS, SMALL, write_many
 
 from .measurement import Reading, Workplace
+from .peak import peak_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -85,7 +86,8 @@ def resuming(place: Workplace) -> Reading:
 def memory(place: Workplace) -> Reading:
     """Megabytes at the peak of a process that takes up a transfer of 100,000 runs that are done."""
     command: Words = [place.python, "-m", "tests.bench.planned_files", place.folder / "lakh", "remember"]
-    return Reading((float(_run(place, command)),), "MB: 100,000 rows read, planned and told again")
+    peak = peak_of(command, cwd=place.folder, env=_environment())
+    return Reading((peak / 1e6,), "MB: 100,000 rows read, planned and told again")
 
 
 def _bundles(place: Workplace, count: int) -> Path:
@@ -124,8 +126,11 @@ def _seconds(place: Workplace, words: Words) -> float:
 
 
 def _run(place: Workplace, words: Words) -> str:
+    done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=place.folder, env=_environment())
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     environment = {**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": path}
-    environment = {name: value for name, value in environment.items() if not name.startswith(("DW_", "DURABLE_"))}
-    done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=place.folder, env=environment)
-    return done.stdout
+    return {name: value for name, value in environment.items() if not name.startswith(("DW_", "DURABLE_"))}

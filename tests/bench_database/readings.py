@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.peak import peak_of
 from dwctl.bundle.verify import Outcome
 from dwctl.embedded.filters import RunFilter
 from dwctl.embedded.inventory import inventory
@@ -152,21 +152,18 @@ CHILD = """
 import sys
 from collections import deque
 from itertools import islice
-from resource import RUSAGE_SELF, getrusage
 from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.inventory import inventory
 from dwctl.secret import Secret
 with EmbeddedDatabase.open(Secret(sys.argv[1]), statement_timeout=600) as database, database.snapshot() as snapshot:
     deque(islice(inventory(snapshot), int(sys.argv[2])), maxlen=0)
-print(getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
 
 def _peak(database: TestDatabase, limit: int) -> int:
     command = [sys.executable, "-c", CHILD, database.text, str(limit)]
     path = os.pathsep.join([str(Path("src").absolute()), str(Path("tests").absolute())])
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
-    return int(done.stdout)
+    return peak_of(command, env={**os.environ, "PYTHONPATH": path})
 
 
 def _list_in_child(database: TestDatabase, limit: int = 10**9) -> None:
