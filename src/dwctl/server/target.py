@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from dwctl.errors import RequestNotPossible
@@ -26,7 +27,8 @@ class Credential:
 class Target:
     """One server and namespace, with the credential of each role.
 
-    `url` is the base without `/api`; `timeout` is in seconds and holds for each step of an exchange.
+    `url` is the base without `/api`; `timeout` is in seconds and holds for each step of an exchange. `secrets` is every
+    secret that it knows.
     """
 
     url: str
@@ -38,6 +40,11 @@ class Target:
     timeout: float = DEFAULT_TIMEOUT
     proxy: Secret | None = None
     allow_insecure: bool = False
+    secrets: tuple[Secret, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Gather the secrets once: whatever a server says is looked through for them, a text at a time."""
+        object.__setattr__(self, "secrets", tuple(self._known_secrets()))
 
     @property
     def origin(self) -> str:
@@ -61,8 +68,7 @@ class Target:
         set_ones = [credential for credential in known if credential.secret is not None]
         return next(iter(set_ones or known), Credential(None, "default"))
 
-    def secrets(self) -> Iterator[Secret]:
-        """Every secret that this target knows."""
+    def _known_secrets(self) -> Iterator[Secret]:
         yield from (known.secret for known in self.credentials.values() if known.secret is not None)
         if self.proxy is not None:
             yield self.proxy
@@ -71,9 +77,18 @@ class Target:
 
     def redact(self, text: str) -> str:
         """`text` without any secret of this target, in case a server repeats what it was sent."""
-        for secret in self.secrets():
+        for secret in self.secrets:
             text = text.replace(secret.reveal(), MASK)
         return text
+
+
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """A decoded answer, with every text and key in it as `redact` gives it back."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(key): redacted(item, redact) for key, item in value.items()}
+    return [redacted(item, redact) for item in value] if isinstance(value, list) else value
 
 
 def target_of(settings: Settings) -> Target:

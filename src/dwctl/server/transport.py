@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -25,7 +25,7 @@ from dwctl import __version__
 from dwctl.server.calls import JSON, Answer, Attempt, Call, Plane, retry_after_of
 from dwctl.server.failures import Delivery, ServerFailure, answered, own_failure
 from dwctl.server.retries import RetryPolicy, may_repeat
-from dwctl.server.target import Target, refuse_open_wire
+from dwctl.server.target import Target, redacted, refuse_open_wire
 from dwctl.server.tls import peer_of, trust
 from dwctl.server.wire_errors import failure_of
 from dwctl.settings import Auth, Role
@@ -189,7 +189,7 @@ class Server:
             message = f"the server redirects to {place}"
             return own_failure("redirected", message, call.method, answer.url, Delivery.ANSWERED, status=answer.status)
         try:
-            document = _redacted(json.loads(answer.body), self.target)
+            document = redacted(json.loads(answer.body), self.target.redact)
         except (ValueError, RecursionError):
             document = None
         return answered(
@@ -238,15 +238,6 @@ class _TooMuchError(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-def _redacted(value: Any, target: Target) -> Any:
-    """A decoded answer without the secrets that the server may repeat."""
-    if isinstance(value, str):
-        return target.redact(value)
-    if isinstance(value, dict):
-        return {target.redact(key): _redacted(item, target) for key, item in value.items()}
-    return [_redacted(item, target) for item in value] if isinstance(value, list) else value
 
 
 def _noted(

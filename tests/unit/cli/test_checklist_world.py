@@ -47,15 +47,15 @@ def test_operators_come_with_nothing_but_their_own_token(opened: Opened) -> None
     world = opened.look(DW_ADMIN_TOKEN="a-secret", DW_OPERATOR_TOKEN="o-secret", DW_WORKER_TOKEN="w-secret")
 
     target = world.operator().target
-    assert [token.reveal() for token in target.secrets()] == ["o-secret"]
+    assert [token.reveal() for token in target.secrets] == ["o-secret"]
     assert target.credential((Role.ADMIN,)).secret is None
-    assert len(list(world.server().target.secrets())) == 3
+    assert len(world.server().target.secrets) == 3
 
 
 def test_one_token_for_everybody_is_the_operators_too(opened: Opened) -> None:
     world = opened.look(DURABLE_WORKFLOW_AUTH_TOKEN="secret")
 
-    assert [token.reveal() for token in world.operator().target.secrets()] == ["secret"]
+    assert [token.reveal() for token in world.operator().target.secrets] == ["secret"]
 
 
 def test_an_administrator_s_token_is_never_the_operators(opened: Opened) -> None:

@@ -268,7 +268,7 @@ def test_the_target_does_not_show_its_secrets() -> None:
     target = replace(TARGET, proxy=Secret("http://u:pass-planted@proxy:1"))
     assert "tok-" not in repr(target)
     assert "planted" not in repr(target)
-    assert {secret.reveal() for secret in target.secrets()} >= {"tok-admin", "pass-planted"}
+    assert {secret.reveal() for secret in target.secrets} >= {"tok-admin", "pass-planted"}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"[" * 100_000, b"\xff\xfe"])

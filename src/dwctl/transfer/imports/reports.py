@@ -7,6 +7,7 @@ from typing import Any
 
 from dwctl.bundle.loose import entries, field, string
 from dwctl.errors import DwctlError, ServerFailed, ServerUnreachable
+from dwctl.server.target import redacted
 from dwctl.server.write_failures import RULE, WriteFailure, write_fault, write_fault_of
 from dwctl.transfer.files.verification import FileVerdict
 from dwctl.transfer.imports.outcomes import ImportState
@@ -84,17 +85,9 @@ def shown(report: Mapping[str, Any], redact: Callable[[str], str]) -> dict[str, 
     The message of `target.write_failed` is the raw SQL with the bundle's payloads in it; only the driver's own
     text is kept.
     """
-    clean = _redacted(dict(report), redact)
+    clean = redacted(dict(report), redact)
     for _, error in entries(field(clean, "eligibility", "errors")):
         if isinstance(error, dict) and error.get("rule") == RULE:
             error["message"] = write_fault(str(error.get("message", ""))).summary
     found: dict[str, Any] = clean
     return found
-
-
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {redact(key): _redacted(item, redact) for key, item in value.items()}
-    return [_redacted(item, redact) for item in value] if isinstance(value, list) else value
