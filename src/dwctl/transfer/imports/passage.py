@@ -60,7 +60,8 @@ _LASTING: Final = frozenset(
 class Item:
     """A bundle under way, what is known of it so far, and its bytes while they are needed (`size` of them).
 
-    `noted` is its comparison on the way to the ledger.
+    `noted` is the last thing that was found out of it, on the way to the ledger: that it is on the server, and later
+    its comparison.
     """
 
     bundle: PlannedBundle
@@ -109,6 +110,8 @@ class Passage:
     def send(self, item: Item) -> Item:
         """Read, mark, send, settle. Comes back with its bytes if there is something to compare.
 
+        That it is on the server goes to the ledger along with the next bundle's mark; comparing waits for that.
+
         Raises LocalStateError where the ledger failed after the request had left.
         """
         if self.stop.over():
@@ -149,8 +152,7 @@ class Passage:
             asked_and_absent=sent.asked_and_absent, seconds=seconds,
         )  # fmt: skip
         if result.done:
-            self._note(item, result)
-            return _to_compare(item, result, content)
+            return _to_compare(item, result, content, noted=self._note(item, result, along=True))
         if sent.state is ImportState.FAILED and sent.error is not None:
             if _is_worth_another_round(item, sent.error):
                 self._not_sent(item, in_doubt=in_doubt, error=sent.error)
@@ -194,20 +196,25 @@ class Passage:
         self._note(item, result)
         return replace(item, result=result)
 
-    def _note(self, item: Item, result: ImportResult) -> None:
+    def _note(self, item: Item, result: ImportResult, *, along: bool = False) -> Pending[None]:
         facts: dict[str, Any] = {"way": result.way}
         if result.error is not None:
             facts |= {"error_reason": result.error.reason, "error_text": result.error.message}
         if result.state is ImportState.REFUSED:
             facts["rules"] = refusing_rules(result)
-        self.ledger.settle(item.run_id, _SETTLED[result.state], **facts)
+        return self.ledger.settle(item.run_id, _SETTLED[result.state], wait=not along, along=along, **facts)
 
     # --- comparing ---
 
     def compare(self, item: Item) -> Item:
-        """Compare the server's run with the bundle, note it, and archive what is closed if that is wanted."""
+        """Compare the server's run with the bundle, note it, and archive what is closed if that is wanted.
+
+        Raises LocalStateError where the ledger failed.
+        """
         run, noted = item.bundle.run, None
         assert run is not None  # noqa: S101 - only bundles with a run are sent
+        if item.noted is not None:
+            item.noted.result()
         bundle = BundleView(decode(item.content).value)
         carrier = self._carrier(item.bundle)
         with self.pace.watch() as turn, self.turns.taking(turn):
@@ -253,8 +260,8 @@ class Passage:
         return next(iter(self.carriers.values()))
 
 
-def _to_compare(item: Item, result: ImportResult, content: bytes) -> Item:
-    return replace(item, result=result, content=content, size=len(content))
+def _to_compare(item: Item, result: ImportResult, content: bytes, noted: Pending[None] | None = None) -> Item:
+    return replace(item, result=result, content=content, size=len(content), noted=noted)
 
 
 def _is_worth_another_round(item: Item, error: DwctlError) -> bool:

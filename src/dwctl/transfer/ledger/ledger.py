@@ -185,14 +185,19 @@ class Ledger(LedgerView):
         clean = _clean(facts)
         return self._submit(lambda pen: pen.sending(run_id, clean), wait=wait)
 
-    def settle(self, run_id: str, state: LedgerState, *, wait: bool = True, **facts: Any) -> Pending[None]:
+    def settle(
+        self, run_id: str, state: LedgerState, *, wait: bool = True, along: bool = False, **facts: Any
+    ) -> Pending[None]:
         """Write down what became of a run, before anything else is done with it.
+
+        Not waited for, it may go `along` with the next change, or alone after a fifth of a second: what is lost in a
+        crash is still `sending`, and asked of the server again.
 
         `facts` are of `SETTLE_FACTS`: sent_sha256, verdict, rules, repair, removed_links, reason, error_reason,
         error_text (cut to one line of 500 characters), way. Raises `TypeError` for another one.
         """
         clean = _clean(facts)
-        return self._submit(lambda pen: pen.settle(run_id, LedgerState(state), clean), wait=wait)
+        return self._submit(lambda pen: pen.settle(run_id, LedgerState(state), clean), wait=wait, along=along)
 
     def note_compared(
         self, run_id: str, at: datetime | str, differences: Iterable[str] = (), *, wait: bool = True

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from dwctl.bundle.verify import RunFacts
+from dwctl.bundle.view import BundleView
 from dwctl.errors import AnswerIsNo, ExitCode, LocalStateError, ServerUnreachable
 from dwctl.transfer.imports.outcomes import ImportState
 from dwctl.transfer.imports.passage import ROUNDS, ROUNDS_WHILE_BUSY
+from dwctl.transfer.imports.proof import Proof
 from dwctl.transfer.ledger.changes import Pen
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerState
@@ -315,6 +318,45 @@ def test_a_ledger_that_fails_ends_the_run_in_order_with_10(
         if result.state is ImportState.UNKNOWN:
             assert states[number] is S.SENDING
     world.go()
+    assert set(world.states().values()) == {S.IMPORTED}
+
+
+def test_nothing_is_compared_before_the_ledger_has_it_as_imported_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, seen = World(tmp_path, 12), []
+    with world.ledger() as ledger:
+        prove = world.carrier.prove
+
+        def looked_up(bundle: BundleView, run: RunFacts, **named: Any) -> Proof:
+            with Ledger.view(ledger.path) as view:
+                row = view.row(str(run.run_id))
+                seen.append(row.state if row is not None else None)
+            return prove(bundle, run, **named)
+
+        monkeypatch.setattr(world.carrier, "prove", looked_up)
+        assert all(result.proven for result in world.execution(ledger))
+    assert seen == [S.IMPORTED] * 12
+
+
+def test_an_outcome_that_does_not_reach_the_disk_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, 6)
+
+    def full(pen: Pen, run_id: str, state: LedgerState, facts: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pen, "settle", full)
+        world.go()
+    assert (world.tally.exit_code, world.stopped_because) == (ExitCode.LOCAL_STATE, "the ledger cannot be written to")
+    assert world.carrier.numbers("compare") == []
+    sent = set(world.carrier.numbers("send"))
+    assert sent
+    assert {world.states()[number] for number in sent} == {S.SENDING}
+    world.go()
+    assert world.tally.exit_code is ExitCode.DONE
     assert set(world.states().values()) == {S.IMPORTED}
 
 

@@ -462,6 +462,19 @@ def test_a_comparison_that_nobody_waits_for_goes_along_with_the_next_change(path
         assert kinds == ["compared", "archived"]
 
 
+@pytest.mark.usefixtures("patient")
+def test_an_outcome_goes_along_only_where_that_is_asked_for(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.plan(rows(3))
+        for number in range(3):
+            ledger.sending(run_id(number))
+        settled = ledger.settle(FIRST, S.IMPORTED, wait=False, along=True)
+        assert not settled.done()
+        assert ledger.settle(run_id(1), S.FAILED, wait=False).exception() is None
+        assert settled.done()
+        assert ledger.settle(run_id(2), S.IMPORTED, along=True).done(), "who waits goes at once"
+
+
 def test_a_comparison_that_finds_nobody_to_go_along_with_is_on_the_disk_all_the_same(path: Path) -> None:
     with opened(path) as ledger:
         imported(ledger)
