@@ -2,7 +2,8 @@
 
     python tests/orders_database.py > examples/orders/embedded.sql
 
-The schema is that of the recorded application; rows are what the bundles say of their runs, without payloads.
+The schema is that of the recorded application; rows are what the bundles say of their runs, without payloads: of
+the first event of each run the moment of its start is kept, which tells the application's clock.
 """
 
 from __future__ import annotations

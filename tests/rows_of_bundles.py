@@ -83,6 +83,23 @@ def _insert(database: sqlite3.Connection, table: str, values: Mapping[str, Any])
     database.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', tuple(row.values()))  # noqa: S608
 
 
+def prove_utc(path: Path) -> None:
+    """Give every run without history a first event that tells, as the library's does, that the clock showed UTC."""
+    database = sqlite3.connect(path)
+    with database:
+        told = database.execute(
+            "SELECT id, created_at FROM workflow_runs WHERE created_at IS NOT NULL"
+            " AND id NOT IN (SELECT workflow_run_id FROM workflow_history_events)"
+        )
+        for run_id, created_at in told.fetchall():
+            started = {"command": {"accepted_at": f"{created_at.replace(' ', 'T')}Z"}}
+            _insert(database, "workflow_history_events", {
+                "id": f"start-of-{run_id}", "workflow_run_id": run_id, "sequence": 1, "event_type": "StartAccepted",
+                "payload": json.dumps(started),
+            })  # fmt: skip
+    database.close()
+
+
 def put_bundle(path: Path, document: bytes) -> str:
     """Put the rows that this export was made from into the database; returns the run id.
 
@@ -163,7 +180,15 @@ def _put_work(database: sqlite3.Connection, bundle: Mapping[str, Any], run_id: s
     for event in bundle["history_events"]:
         _insert(database, "workflow_history_events", {
             "id": event["id"], "workflow_run_id": run_id, "sequence": event["sequence"], "event_type": event["type"],
+            "payload": _of_the_start(event),
         })  # fmt: skip
+
+
+def _of_the_start(event: Mapping[str, Any]) -> str | None:
+    """What the first event tells of the application's clock, and nothing else of its payload."""
+    command = (event.get("payload") or {}).get("command") or {}
+    accepted = command.get("accepted_at") if event["sequence"] == 1 else None
+    return json.dumps({"command": {"accepted_at": accepted}}) if accepted else None
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

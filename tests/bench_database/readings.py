@@ -109,12 +109,12 @@ def lock_waits(database: TestDatabase) -> tuple[list[float], str]:
 
 
 def _inventory(database: TestDatabase, limit: int | None = None) -> None:
-    with database.open(statement_timeout=600) as opened, opened.snapshot() as snapshot:
+    with database.open(statement_timeout=600).snapshot() as snapshot:
         deque(islice(inventory(snapshot), limit), maxlen=0)
 
 
 def _positions(database: TestDatabase) -> None:
-    with database.open(statement_timeout=600) as opened, opened.snapshot() as snapshot:
+    with database.open(statement_timeout=600).snapshot() as snapshot:
         deque(positions(snapshot), maxlen=0)
 
 
@@ -123,8 +123,7 @@ def _exported(database: TestDatabase, folder: Path) -> int:
     template = ManifestEntry("", "", "orders", "", None, "x.json", 1, "0" * 64, None, Outcome.OK, (), "bench", "")
     count = 0
     with (
-        database.open(statement_timeout=600) as opened,
-        opened.snapshot() as snapshot,
+        database.open(statement_timeout=600).snapshot() as snapshot,
         (folder / MANIFEST).open("w", encoding="utf-8") as file,
     ):
         for one in islice(positions(snapshot), EXPORTED):
@@ -137,14 +136,13 @@ def _exported(database: TestDatabase, folder: Path) -> int:
 
 
 def _drift(database: TestDatabase, folder: str, exported: int) -> None:
-    with database.open(statement_timeout=600) as opened:
-        report = look_for_drift(exported_runs([folder], None).expected, ByDatabase(opened))
+    report = look_for_drift(exported_runs([folder], None).expected, ByDatabase(database.open(statement_timeout=600)))
     if (report.total, report.moved) != (exported, 0):
         raise RuntimeError(f"of {exported} runs that stand still, {report.counts}")
 
 
 def _summary(database: TestDatabase) -> None:
-    with database.open(statement_timeout=600) as opened, opened.snapshot() as snapshot:
+    with database.open(statement_timeout=600).snapshot() as snapshot:
         summarised(snapshot, RunFilter())
 
 
@@ -155,7 +153,7 @@ from itertools import islice
 from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.inventory import inventory
 from dwctl.secret import Secret
-with EmbeddedDatabase.open(Secret(sys.argv[1]), statement_timeout=600) as database, database.snapshot() as snapshot:
+with EmbeddedDatabase.open(Secret(sys.argv[1]), statement_timeout=600).snapshot() as snapshot:
     deque(islice(inventory(snapshot), int(sys.argv[2])), maxlen=0)
 """
 

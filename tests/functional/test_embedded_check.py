@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from output_schemas import document, lines
-from rows_of_bundles import change, empty_database, insert, sample_database
+from rows_of_bundles import change, empty_database, insert, prove_utc, sample_database
 from server_cli import command
 
 Capture = pytest.CaptureFixture[str]
@@ -30,6 +30,7 @@ def quiet(tmp_path: Path) -> Path:
     insert(path, "workflow_instances", id="order-1", current_run_id="run-1", run_count=1, created_at=old)
     insert(path, "workflow_runs", id="run-1", workflow_instance_id="order-1", run_number=1, workflow_type="orders.a",
            status="waiting", payload_codec="avro", queue="default", started_at=old, created_at=old)  # fmt: skip
+    prove_utc(path)
     return path
 
 

@@ -135,4 +135,4 @@ def test_what_the_ledger_imported_is_named_in_the_inventory(url: str, path: Path
     assert second["totals"]["moved_since_import"] == 1
     table = command(capsys, "embedded", "inventory", "--database-url", f"sqlite:///{path}", "--ledger", "l.db")[1]
     assert "BOTH RUNTIMES RUN IT" in table
-    assert table.split()[0] == "twice"
+    assert table.splitlines()[1].split()[0] == "twice"

@@ -75,7 +75,7 @@ def in_ledger(path: Path, runs: dict[str, tuple[str, str, str]], state: LedgerSt
     with opened(path) as ledger:
         ledger.plan(rows)
         for run in runs:
-            ledger.sending(run, wait=False)
+            ledger.sending(run)
             if state is not LedgerState.SENDING:
                 ledger.settle(run, state, wait=False)
 
@@ -156,13 +156,14 @@ def test_what_a_writer_advances_beside_it_is_found_and_nothing_else(
 
     writer = threading.Thread(target=write)
     expected = set(exported + imported)
-    with embedded_scratch.open() as database, Ledger.view(tmp_path / "ledger.db") as view:
+    side = ByDatabase(embedded_scratch.open())
+    with Ledger.view(tmp_path / "ledger.db") as view:
         both = exported_runs([str(tmp_path / "exports")], view)
-        assert look_for_drift(both.expected, ByDatabase(database)).exit_code is ExitCode.DONE
+        assert look_for_drift(both.expected, side).exit_code is ExitCode.DONE
         writer.start()
         while True:
             running, before = writer.is_alive(), set(done)
-            report = look_for_drift(both.expected, ByDatabase(database))
+            report = look_for_drift(both.expected, side)
             after = set(begun)
             found = {row.expected.run_id for row in report.rows}
             assert before & expected <= found <= after & expected
@@ -299,12 +300,49 @@ def test_the_ledger_is_told_what_moved(here: TestDatabase, capsys: Capture) -> N
     first, second, *_ = keys(here)
     advance(here, first)
     here.run(f"DELETE FROM workflow_runs WHERE id = '{second}'")
-    for noted in ("2", "0"):  # what is no news is not written again
+    with Ledger.view(".dwctl/ledger.db") as view:
+        rest = len(list(view.rows())) - 2
+    assert rest
+    times = []
+    for noted in (rest + 2, rest):  # that one moved is no news twice; that one has not holds for the moment alone
         code, _, err = command(capsys, "embedded", "drift", "--database-url", here.text, "--note")
         assert (code, f"{noted} answers noted" in err) == (ExitCode.NO, True)
-    with Ledger.view(".dwctl/ledger.db") as view:
-        assert [view.row(run).drift for run in (first, second)] == ["moved_since_import", "gone"]  # type: ignore[union-attr]
-        assert view.audit().ok
+        with Ledger.view(".dwctl/ledger.db") as view:
+            found = {row.run_id: row for row in view.rows()}
+            assert view.audit().ok
+        assert [found.pop(run).drift for run in (first, second)] == ["moved_since_import", "gone"]
+        assert {row.drift for row in found.values()} == {"unmoved"}
+        times.append({str(row.drift_at) for row in found.values()})
+    assert max(times[0]) <= min(times[1])
+
+
+def told_report(capsys: Capture) -> dict[str, Any]:
+    """The report of the transfer, held against its schema."""
+    return document(command(capsys, "transfer", "report", "--no-bundles", "--json")[1], "transfer-report")
+
+
+def test_a_report_asks_whether_runs_moved_until_that_was_answered_and_says_as_of_when(
+    here: TestDatabase, capsys: Capture
+) -> None:
+    said = "nobody has said whether the embedded copy has moved since"
+    found = told_report(capsys)
+    assert found["drift_unknown"] > 0
+    assert any(said in note for note in found["notes"])
+    assert any("embedded drift" in str(step["command"]) for step in found["steps"])
+    assert command(capsys, "embedded", "drift", "--database-url", here.text, "--note")[0] == ExitCode.DONE
+    told = told_report(capsys)
+    assert (told["drift_unknown"], told["unmoved"]["count"]) == (0, found["drift_unknown"])
+    assert not any("embedded drift" in str(step["command"]) for step in told["steps"])
+    (note,) = (note for note in told["notes"] if "the embedded copy had not moved" in note)
+    assert f"as of {told['unmoved']['oldest'][:19].replace('T', ' ')} UTC" in note
+    assert told["unmoved"]["oldest"] == told["unmoved"]["newest"]
+    advance(here, next(iter(keys(here))))
+    assert command(capsys, "embedded", "drift", "--database-url", here.text, "--note")[0] == ExitCode.NO
+    moved = told_report(capsys)
+    assert {one["standing"]: one["count"] for one in moved["standings"]}["in_both"] == 1
+
+
+def test_while_somebody_imports_nothing_can_be_noted(here: TestDatabase, capsys: Capture) -> None:
     with opened(Path(".dwctl/ledger.db")):
         assert command(capsys, "embedded", "drift", "--database-url", here.text, "--note")[0] == ExitCode.LOCAL_STATE
 
@@ -361,6 +399,34 @@ def test_an_application_in_another_zone_is_read_by_its_own_rows_or_not_called_un
     assert {run["state"] for run in found["runs"]} == {"unknown"}
 
 
+@pytest.mark.parametrize(
+    ("state", "drifted", "both", "said"),
+    [
+        (LedgerState.IMPORTED, "moved_since_import", 2, "ledger: imported, moved since: BOTH RUNTIMES RUN IT"),
+        (LedgerState.SENDING, "moved_in_doubt", 0, "ledger: sending, moved since, and may be on the server too"),
+        (LedgerState.REFUSED, "moved_since_export", 0, "ledger: refused, moved since: export it again"),
+    ],
+)
+def test_the_inventory_says_of_a_moved_run_what_drift_says(
+    here: TestDatabase, tmp_path: Path, capsys: Capture, state: LedgerState, drifted: str, both: int, said: str
+) -> None:
+    """A status alone moves a run, and one that never arrived is in no other runtime."""
+    runs = dict(list(keys(here).items())[:3])
+    in_ledger(tmp_path / "some.db", runs, state)
+    ledger, (first, second, still) = ("--ledger", str(tmp_path / "some.db")), runs
+    advance(here, first)
+    here.run(f"UPDATE workflow_runs SET status = 'odd' WHERE id = '{second}'")
+    found = asked(capsys, "drift", here, *ledger)[1]["runs"]
+    assert {run["run_id"]: run["state"] for run in found} == {first: drifted, second: drifted}
+    listed = asked(capsys, "inventory", here, *ledger)[1]
+    moved = {run["run_id"]: run["imported"]["moved"] for run in listed["runs"] if run["imported"]}
+    assert moved == {first: True, second: True, still: False}
+    assert listed["totals"]["moved_since_import"] == both
+    out = command(capsys, "embedded", "inventory", "--database-url", here.text, *ledger)[1]
+    assert {run for run in runs for line in out.splitlines() if f" {run} " in line and said in line} == {first, second}
+    assert sum(line.split()[0] == "twice" for line in out.splitlines() if line.split()) == both
+
+
 # --- watching --------------------------------------------------------------------------------------------------
 
 
@@ -404,6 +470,20 @@ def test_a_watch_tells_what_changes_and_ends_in_order(here: TestDatabase, word: 
     assert out.startswith("moved")
     assert "both runtimes run 1 run." in out
     assert "stopped watching" in err
+
+
+@pytest.mark.parametrize(("word", "rests"), [("drift", "unmoved"), ("parked", "closed")])
+def test_a_watch_tells_of_a_run_that_returns(here: TestDatabase, word: str, rests: str) -> None:
+    """Also where another one moves in the same look: the counts alone would not tell."""
+    first, second, *_ = (run for run, (_, status, _) in keys(here).items() if status == "completed")
+    step = "UPDATE workflow_runs SET last_history_sequence = last_history_sequence"
+    with watching(word, here) as child:
+        line_with(child.stdout, "runs: ")
+        here.run(f"{step} + 1 WHERE id = '{first}'")
+        line_with(child.stdout, f" {first}:")
+        here.run(f"{step} + CASE id WHEN '{first}' THEN -1 ELSE 1 END WHERE id IN ('{first}', '{second}')")
+        assert "moved" in line_with(child.stdout, f" {second}:")
+        assert f" {rests} " in line_with(child.stdout, f" {first}:")
 
 
 def test_a_watch_of_what_stands_still_ends_well(here: TestDatabase) -> None:

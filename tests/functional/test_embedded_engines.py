@@ -1,5 +1,6 @@
 """Inventory and checks give the same answers on SQLite, MariaDB and PostgreSQL, and those of plain SQL."""
 
+# ruff: noqa: S608
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 
 from dwctl.embedded.check_queries import Asked
+from dwctl.embedded.check_quiet import starters_paused
 from dwctl.embedded.check_results import Answer, CheckResult
 from dwctl.embedded.filters import RunFilter
 from dwctl.embedded.inventory import inventory, open_v1
 from dwctl.embedded.inventory_summary import summarised
+from dwctl.errors import RequestNotPossible
 from dwctl.transfer.runtimes.check import Sources, run_checks
 from embedded_databases import TestDatabase, plain, rename_with_prefix, shift_times
 from server_cli import command
@@ -34,12 +37,12 @@ FILTERS = {
 
 def listed(database: TestDatabase, wanted: RunFilter, **options: Any) -> list[Any]:
     """Every run without its age, which the clocks of two servers tell differently."""
-    with database.open(**options) as opened, opened.snapshot() as snapshot:
+    with database.open(**options).snapshot() as snapshot:
         return [run._replace(age_seconds=None) for run in inventory(snapshot, wanted, deep=True)]
 
 
 def checked(database: TestDatabase, **options: Any) -> dict[str, CheckResult]:
-    with database.open(**options) as opened, opened.snapshot() as snapshot:
+    with database.open(**options).snapshot() as snapshot:
         results = run_checks(Sources(snapshot), Asked(since=SINCE))
         return {result.row.id.removeprefix("embedded."): result for result in results}
 
@@ -61,7 +64,7 @@ def test_the_summary_is_what_plain_sql_groups_there(embedded_sample: TestDatabas
         "SELECT workflow_type, status, queue, count(*), min(started_at), max(last_progress_at) FROM workflow_runs "
         "GROUP BY workflow_type, status, queue"
     )
-    with embedded_sample.open() as opened, opened.snapshot() as snapshot:
+    with embedded_sample.open().snapshot() as snapshot:
         groups = summarised(snapshot, RunFilter()).groups
         found = [(group[:4], snapshot.clock.instant(row[4]), snapshot.clock.instant(row[5]))
                  for group, row in zip(groups, sorted(rows, key=lambda row: row[:3]), strict=True)]  # fmt: skip
@@ -96,7 +99,7 @@ def test_what_hangs_on_a_run_is_what_plain_sql_counts_there(
 
 def test_v1_is_that_of_sqlite(embedded_sample: TestDatabase, embedded_sqlite: TestDatabase) -> None:
     def found(database: TestDatabase) -> list[Any]:
-        with database.open() as opened, opened.snapshot() as snapshot:
+        with database.open().snapshot() as snapshot:
             return [old._replace(age_seconds=None) for old in open_v1(snapshot)]
 
     assert len(found(embedded_sample)) == 5
@@ -116,6 +119,7 @@ def test_checks_turn_with_the_rows_on_every_engine(embedded_scratch: TestDatabas
         "UPDATE workflow_tasks SET status = 'ready' WHERE status = 'leased'",
         "UPDATE activity_attempts SET status = 'failed' WHERE status = 'running'",
         "UPDATE workflow_instances SET created_at = '2026-11-21 23:59:59.999999'",
+        "UPDATE workflow_runs SET started_at = '2026-11-21 23:59:59.999999'",
         "UPDATE workflow_runs SET workflow_type = 'reports.legacy' WHERE workflow_type LIKE 'App%'",
         "UPDATE activity_executions SET activity_type = 'reports.render' WHERE activity_type LIKE 'App%'",
     )
@@ -127,8 +131,34 @@ def test_checks_turn_with_the_rows_on_every_engine(embedded_scratch: TestDatabas
     )
     again = checked(embedded_scratch)
     assert again["starters_paused"].answer is Answer.FAIL
+    embedded_scratch.run(
+        "UPDATE workflow_instances SET created_at = '2026-11-21 23:59:59.999999'",
+        "UPDATE workflow_runs SET started_at = '2026-11-22 00:00:00.000000' WHERE workflow_instance_id = 'order-00205'",
+    )
+    assert checked(embedded_scratch)["starters_paused"].ids == ("order-00205",)
     assert again["codec_everywhere"].answer is again["compatibility_markers"].answer is Answer.WARN
     assert again["compatibility_markers"].ids == ("b7",)
+
+
+def test_what_was_started_at_the_very_moment_counts_on_every_engine(embedded_scratch: TestDatabase) -> None:
+    """Laravel leaves the fraction of a whole second out where the database keeps times as text."""
+    whole, part = "2026-11-21 00:00:00", "2026-11-21 00:00:00.5"
+    ((first,), (second,)) = embedded_scratch.run("SELECT id FROM workflow_instances ORDER BY id LIMIT 2")
+    embedded_scratch.run(
+        "UPDATE workflow_instances SET created_at = '2026-11-20 00:00:00'",
+        "UPDATE workflow_runs SET started_at = '2026-11-20 00:00:00'",
+        "DELETE FROM workflow_links",
+        f"UPDATE workflow_instances SET created_at = '{whole}' WHERE id = '{first}'",
+        f"UPDATE workflow_instances SET created_at = '{part}' WHERE id = '{second}'",
+    )
+    for since, expected in (
+        ("2026-11-21T00:00:00.000000Z", (first, second)),
+        ("2026-11-21T00:00:00.000001Z", (second,)),
+        ("2026-11-21T00:00:00.500000Z", (second,)),
+        ("2026-11-21T00:00:00.500001Z", ()),
+    ):
+        with embedded_scratch.open().snapshot() as snapshot:
+            assert starters_paused(snapshot, Asked(since=since)).ids == expected, since
 
 
 def test_a_prefix_changes_no_answer(embedded_scratch: TestDatabase) -> None:
@@ -162,9 +192,13 @@ def test_a_table_that_is_not_granted_is_unknown_and_named(without_leases: TestDa
     assert results["leases"].answer is Answer.UNKNOWN
     assert "workflow_tasks" in results["leases"].said
     assert results["running_attempts"].answer is Answer.FAIL
-    with without_leases.open() as opened, opened.snapshot() as snapshot:
+    with without_leases.open().snapshot() as snapshot:
         assert any("workflow_tasks" in gap for gap in summarised(snapshot, RunFilter()).gaps)
-        assert [run.work.ready_tasks for run in inventory(snapshot)].count(0) > 0
+        found = list(inventory(snapshot))
+        assert {run.work.ready_tasks for run in found} == {None}
+        assert {run.eligible for run in found} == {None, False}
+        with pytest.raises(RequestNotPossible, match="workflow_tasks"):
+            inventory(snapshot, RunFilter(eligible=True))
 
 
 def test_the_command_reads_every_engine(

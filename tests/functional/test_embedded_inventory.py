@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_the_document_has_every_run_and_what_they_add_up_to(capsys: Capture, sam
     assert len(found["v1"]) == 5
 
 
+def test_what_cannot_be_read_is_an_error_and_no_half_document(capsys: Capture, sample: Path, tmp_path: Path) -> None:
+    code, out, _ = inventory(capsys, sample, "--table-prefix", "x_", "--json")
+    assert (code, document(out, "error")["reason"]) == (5, "not_an_embedded_database")
+    path = tmp_path / "old.sqlite"
+    shutil.copyfile(sample, path)
+    change(path, "ALTER TABLE workflow_runs DROP COLUMN compatibility")
+    code, out, _ = inventory(capsys, path, "--compatibility", "b7", "--json")
+    assert (code, document(out, "error")["reason"]) == (2, "database_column_missing")
+
+
 def test_lines_are_the_items_of_the_document(capsys: Capture, sample: Path) -> None:
     found = document(inventory(capsys, sample, "--json")[1], "embedded-inventory")
     items = lines(inventory(capsys, sample, "--output", "jsonl")[1], "embedded-inventory", "line")
@@ -72,6 +83,8 @@ def test_a_person_reads_what_keeps_each_run(capsys: Capture, sample: Path) -> No
     code, out, _ = inventory(capsys, sample)
     assert code == 0
     said = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ") and line.strip()}
+    assert out.split("\n")[0].split() == ["fate", "status", "type", "instance", "run", "queue", "age"]
+    assert said["fate"].split() == ["fate", "status", "class", "workflow", "age"]
     assert "leased" in said["held"]
     assert "held by embedded-worker" in said["held"]
     assert "set.link_shared with" in said["link"]
@@ -165,6 +178,55 @@ def test_gaps_are_said_on_stderr_where_the_output_has_no_place_for_them(
     for gap in ("keeps no search attributes", "no v1 workflow ran", "has no column history_size_bytes"):
         assert gap in said
         assert gap not in silent
+
+
+@pytest.mark.parametrize("options", [("--select",), ("--json",), ("--summary", "--json"), ("--csv",), ()])
+@pytest.mark.parametrize("wanted", ["--eligible", "--not-eligible", "--held", "--not-held"])
+def test_a_filter_that_cannot_be_answered_is_refused(
+    capsys: Capture, tmp_path: Path, options: tuple[str, ...], wanted: str
+) -> None:
+    """Ids that nobody could judge would flow into an export; and no half document is printed."""
+    path = sample_database(tmp_path)
+    change(path, "DROP TABLE workflow_tasks", "DROP TABLE activity_attempts")
+    code, out, err = inventory(capsys, path, wanted, *options)
+    assert code == 2
+    assert "workflow_tasks" in out + err
+    if "--json" in options:
+        assert json.loads(out)["reason"] == "database_column_missing"
+    else:
+        assert out == ""
+
+
+def test_what_is_not_known_is_shown_as_such(capsys: Capture, tmp_path: Path) -> None:
+    path = sample_database(tmp_path)
+    change(path, "DROP TABLE workflow_tasks", "DROP TABLE activity_attempts", "DROP TABLE workflow_search_attributes")
+    code, out, _ = inventory(capsys, path)
+    assert code == 0
+    words = {line.split()[0] for line in out.splitlines()[:50]}
+    assert "unknown" in words
+    assert not words & {"moves", "held", "link"}
+    assert "leases not known, attempts not known" in out
+    assert "? not known: have no obstacle of their own" in " ".join(out.split())
+    found = document(inventory(capsys, path, "--json")[1], "embedded-inventory")
+    totals = found["totals"]
+    assert [totals[name] for name in ("eligible", "must_be_quiesced", "lost_fractions")] == [None] * 3
+    assert {group["leased_tasks"] for group in found["groups"]} == {None}
+    groups = document(inventory(capsys, path, "--summary", "--json")[1], "embedded-inventory")["groups"]
+    assert groups == found["groups"]
+
+
+def test_an_export_of_a_run_whose_place_is_not_known_is_neither_current_nor_moved(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    path = sample_database(tmp_path)
+    first = document(inventory(capsys, path, "--json")[1], "embedded-inventory")["runs"][0]
+    manifest_of(tmp_path / "exports", **{first["run_id"]: first["dedupe_key"]})
+    change(path, "ALTER TABLE workflow_runs RENAME COLUMN last_progress_at TO x")
+    _, out, _ = inventory(capsys, path, "--json", "--manifest", str(tmp_path / "exports"))
+    found = document(out, "embedded-inventory")
+    assert found["runs"][0]["exported"]["state"] == "unknown"
+    assert (found["totals"]["exported"], found["totals"]["moved_since_export"]) == (1, None)
+    assert "not known whether moved since" in inventory(capsys, path, "--manifest", str(tmp_path / "exports"))[1]
 
 
 def manifest_of(folder: Path, **changes: dict[str, str]) -> None:

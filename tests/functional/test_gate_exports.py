@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dwctl.checklist.checks.exports import dry_run
 from export_places import Capture, Place, cutover
 from gate_runs import gate, one, run
 from many_bundles import many_bundles
@@ -38,7 +39,9 @@ def test_what_was_exported_and_kept_well_passes(place: Place) -> None:
     others = {name: check["state"] for name, check in checks.items() if check["state"] != "pass"}
     assert others == {"retention.archived": "unknown"}  # advice, and nothing is imported yet
     assert code == 0
-    assert all(check["evidence"] for name, check in checks.items() if check["state"] == "pass")
+    passed = [check for check in checks.values() if check["state"] == "pass"]
+    assert len(passed) == len(checks) - 1 == 11
+    assert all(check["evidence"] for check in passed)
     assert "3 of 3 bundles" in checks["exports.dry_run"]["evidence"][1]["asked"]
 
 
@@ -248,7 +251,9 @@ def test_a_sample_is_asked_about_and_all_with_deep(place: Place) -> None:
     assert "for 12 of 12 bundles" in check["evidence"][1]["asked"]
 
 
-def test_a_run_that_came_from_elsewhere_is_asked_about_whatever_the_sample(place: Place) -> None:
+def test_a_run_that_came_from_elsewhere_is_asked_about_whatever_the_sample(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One of forty: the server has another export of it, of which the ledger knows nothing."""
     shutil.rmtree(place.exports)
     place.exports.mkdir()
@@ -266,6 +271,13 @@ def test_a_run_that_came_from_elsewhere_is_asked_about_whatever_the_sample(place
 
     assert (state, check["ids"]) == ("fail", [str(place.exports / f"{last}.json")])
     assert "for 4 of 40 bundles (one in 100, at least 3; 1 of 1 suspects)" in check["evidence"][1]["asked"]
+
+    monkeypatch.setattr(dry_run, "MOST_SUSPECTS", 0)
+    _, check = place.ask("exports.dry_run")
+    assert "for 3 of 40 bundles (one in 100, at least 3; 0 of 1 suspects)" in check["evidence"][1]["asked"]
+    _, out, _ = command(place.capsys, "checklist", "--only", "exports.dry_run", "--deep", "--json")
+    (check,) = [check for check in json.loads(out)["checks"] if not check["left_out"]]
+    assert "for 40 of 40 bundles (all; 1 of 1 suspects)" in check["evidence"][1]["asked"]
 
 
 def _run_id(content: bytes) -> str:

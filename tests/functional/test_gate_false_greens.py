@@ -110,7 +110,7 @@ def test_a_worker_that_took_a_task_after_the_export_is_seen_before_it_writes(pla
     change(place.database, taken)
     state, check = place.ask("exports.drift")
     assert (state, check["count"]) == ("fail", 1)
-    assert "has taken 1 run since the export" in check["said"]
+    assert "holds 1 run of those to import" in check["said"]
 
     assert run(place.capsys, "dwctl history-import exports --no-drift-check") == 0
     code, state, said = one(place.capsys, "imports.once")

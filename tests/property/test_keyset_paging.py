@@ -18,7 +18,8 @@ from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.snapshot import Snapshot
 from dwctl.secret import Secret
 
-KEYS = ("workflow_run_id", "key", "id")
+TABLE = "workflow_search_attributes"
+KEYS = ("workflow_run_id", "key", "value_float")
 
 # Few values, so that rows tie in the first key, and in the first two.
 words = st.sampled_from(["", "A", "a", "b", "b ", "Ω", "z'", "%", "\\"])
@@ -38,16 +39,16 @@ def database(folder: Path, found: list[tuple[str, str, int]]) -> Iterator[Snapsh
     """A snapshot of one table with these rows."""
     path = folder / f"rows-{next(_NUMBER)}.sqlite"
     with closing(sqlite3.connect(path)) as made:
-        made.execute("CREATE TABLE workflow_memos (workflow_run_id varchar, key varchar, id integer)")
-        made.executemany("INSERT INTO workflow_memos VALUES (?, ?, ?)", found)
+        made.execute(f"CREATE TABLE {TABLE} (workflow_run_id varchar, key varchar, value_float integer)")
+        made.executemany(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", found)  # noqa: S608
         made.commit()
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as opened, opened.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         yield snapshot
     path.unlink()
 
 
 def paged(snapshot: Snapshot, names: tuple[str, ...], size: int) -> list[tuple[Any, ...]]:
-    table = snapshot.table("workflow_memos")
+    table = snapshot.table(TABLE)
     statement = select(*(table.c[name] for name in KEYS))
     return [tuple(row) for row in snapshot.pages(statement, *(table.c[name] for name in names), size=size)]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from dwctl.cli import checklist_init, checklist_list, checklist_records
-from dwctl.cli.checklist_options import PhaseName, described_here, without_subcommand
+from dwctl.cli.checklist_options import PhaseName, complete_selection, described_here, without_subcommand
 from dwctl.cli.checklist_world import worlds
 from dwctl.cli.clock import now
 from dwctl.cli.database_options import with_database_named
@@ -55,10 +55,12 @@ def checklist(
                      help="Only this phase: prepare, deploy, workers, starts, import or close. Repeatable."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="WHAT", help=_ONLY, rich_help_panel=_WHICH)
+        list[str] | None,
+        typer.Option("--only", metavar="WHAT", help=_ONLY, rich_help_panel=_WHICH, autocompletion=complete_selection),
     ] = None,
     skip: Annotated[
-        list[str] | None, typer.Option("--skip", metavar="WHAT", help=_SKIP, rich_help_panel=_WHICH)
+        list[str] | None,
+        typer.Option("--skip", metavar="WHAT", help=_SKIP, rich_help_panel=_WHICH, autocompletion=complete_selection),
     ] = None,
     wait: Annotated[
         str | None,
@@ -100,8 +102,8 @@ def checklist(
     that has expired shuts the gate until it is removed or renewed.
 
     --wait asks again, with a growing pause, what fails and may become true. What
-    passed before is asked once more at its end; no shadow workflow is started
-    twice.
+    passed before is asked once more at its end, and is unknown where that does
+    not succeed; no shadow workflow is started twice.
 
     Exit code 0: the gate is open. 1: it is shut. 2: a request that cannot be
     made, such as a mistake in cutover.toml or nothing to check. 10: a local

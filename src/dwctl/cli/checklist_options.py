@@ -27,6 +27,23 @@ class PhaseName(StrEnum):
     CLOSE = "close"
 
 
+def complete_check(incomplete: str) -> list[str]:
+    """The ids of the checks that begin like this, for the shell."""
+    from dwctl.checklist.gate.table import CHECKS
+
+    return [check.id for check in CHECKS if check.id.startswith(incomplete)]
+
+
+def complete_selection(incomplete: str) -> list[str]:
+    """The words of `--only` and `--skip` that begin like this: ids of checks, categories, numbers of items."""
+    from dwctl.checklist.gate.items import ITEMS
+    from dwctl.checklist.gate.table import CHECKS
+
+    categories = dict.fromkeys(check.category for check in CHECKS)
+    words = (*(str(item.number) for item in ITEMS), *categories, *(check.id for check in CHECKS))
+    return [word for word in words if word.startswith(incomplete)]
+
+
 def described_here() -> Described:
     """The cutover that `cutover.toml` of this folder describes; one with nothing but defaults where there is none.
 

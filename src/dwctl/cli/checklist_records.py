@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dwctl.cli.checklist_options import described_here, require_described
+from dwctl.cli.checklist_options import complete_check, described_here, require_described
 from dwctl.cli.clock import now
 from dwctl.cli.output import Format, JsonOption, OutputOption, chosen_format, print_json, print_json_line
 from dwctl.errors import ExitCode
@@ -56,7 +56,12 @@ def attest(
 
 
 def waive(
-    check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check from `dwctl checklist list`.")],
+    check: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECK", help="The id of a check from `dwctl checklist list`.", autocompletion=complete_check
+        ),
+    ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the cutover goes on without it.")],
     owner: Annotated[str, typer.Option("--owner", metavar="WHO", help="Who answers for it.")],
     expires: Annotated[str, typer.Option("--expires", metavar="WHEN", help=f"{_EXPIRES} A year at most.")],

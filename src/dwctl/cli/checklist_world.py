@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dwctl.cli.embedded_side import batch_application, require_side
+from dwctl.cli.embedded_side import batch_application, embedded_artisan, require_side
 from dwctl.cli.output import say
 from dwctl.cli.server_options import Connection
 from dwctl.errors import RequestNotPossible
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dwctl.checklist.facts.bundles import Watch
     from dwctl.checklist.facts.gathering import Sources
     from dwctl.checklist.facts.world import World
-    from dwctl.embedded.check_artisan import Ask
     from dwctl.embedded.database import EmbeddedDatabase
     from dwctl.server.target import Credential
     from dwctl.server.transport import Server
@@ -65,7 +64,7 @@ def _sources(connection: Connection, find_database: Callable[[], EmbeddedDatabas
         server,
         None if server is None else _operator(connection, server, stack),
         database,
-        _artisan(connection),
+        embedded_artisan(settings),
         _side(connection, database, stack),
         no_database,
     )
@@ -97,23 +96,6 @@ def _operator(connection: Connection, server: Server, stack: ExitStack) -> Serve
     target = target_of(settings)
     own: Mapping[Role, Credential] = {Role.OPERATOR: target.credentials[Role.OPERATOR]}
     return stack.enter_context(Server(replace(target, credentials=own)))
-
-
-def _artisan(connection: Connection) -> Ask | None:
-    from dwctl.cli.child_environment import without_secrets
-    from dwctl.embedded.application import EmbeddedApplication
-    from dwctl.embedded.check_artisan import asker
-
-    settings = connection.settings
-    embedded = settings.embedded
-    if not (embedded.artisan.value or (embedded.php.value and embedded.path.value)):
-        return None
-    return asker(
-        EmbeddedApplication(
-            embedded.artisan.value, embedded.php.value, embedded.path.value, embedded.timeout.value,
-            without_secrets(settings, for_application=True),
-        )
-    )  # fmt: skip
 
 
 def _side(

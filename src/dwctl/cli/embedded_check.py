@@ -11,6 +11,7 @@ import typer
 from dwctl.cli.database_options import with_database
 from dwctl.cli.embedded_joins import ledger_lookup
 from dwctl.cli.embedded_options import V1
+from dwctl.cli.embedded_side import embedded_artisan
 from dwctl.cli.output import Format, print_json_line, print_json_stream
 from dwctl.cli.server_options import Connection, server_command
 from dwctl.errors import ExitCode, RequestNotPossible
@@ -112,20 +113,12 @@ def _sources(
     connection: Connection, stack: ExitStack, database: EmbeddedDatabase | None, ledger: str | None
 ) -> Sources:
     """Whoever can be asked. Raises RequestNotPossible where there is neither a database nor an artisan."""
-    from dwctl.cli.child_environment import without_secrets
-    from dwctl.embedded.application import EmbeddedApplication
-    from dwctl.embedded.check_artisan import asker
     from dwctl.transfer.runtimes.check import ServerSide, Sources
 
     settings = connection.settings
-    embedded = settings.embedded
     # A list of a namespace that nobody named would be empty, and look like a pass.
     named = settings.server.given and settings.namespace.given
-    application = EmbeddedApplication(
-        embedded.artisan.value, embedded.php.value, embedded.path.value, embedded.timeout.value,
-        without_secrets(settings, for_application=True),
-    )  # fmt: skip
-    artisan = asker(application) if embedded.artisan.value or (embedded.php.value and embedded.path.value) else None
+    artisan = embedded_artisan(settings)
     if database is None and artisan is None:
         raise RequestNotPossible(
             "nobody can be asked: neither a database nor an artisan of the embedded application is given",

@@ -15,11 +15,12 @@ from dwctl.cli.database_options import with_database
 from dwctl.cli.embedded_joins import ledger_view
 from dwctl.cli.embedded_side import require_side
 from dwctl.cli.server_options import Connection, server_command
-from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Shown, WatchOption, show_or_watch
+from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Shown, WatchOption, changes, show_or_watch
 from dwctl.errors import ExitCode, RequestNotPossible
 
 if TYPE_CHECKING:
-    from dwctl.transfer.runtimes.drift import DriftReport
+    from dwctl.transfer.ledger.view import LedgerView
+    from dwctl.transfer.runtimes.drift import Drift, DriftReport
     from dwctl.transfer.watching import Seen
 
 
@@ -39,7 +40,8 @@ def drift(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="List the unmoved runs too.")] = False,
     note: Annotated[
-        bool, typer.Option("--note", help="Write into the ledger which of its runs moved; no other process may write.")
+        bool,
+        typer.Option("--note", help="Write into the ledger what became of its runs; no other process may write to it."),
     ] = False,
     watch: WatchOption = False,
     interval: IntervalOption = DEFAULT_INTERVAL,
@@ -89,30 +91,27 @@ def drift(
         side = require_side(connection, stack, database)
         look = partial(look_for_drift, runs.expected, side, keep_unmoved=all_)
         if note and view is not None:
-            look = _noting(look, str(view.path))
+            look = partial(_looked_and_noted, look, view)
         return show_or_watch(
             _Shown(), look, connection.format, watch=watch, interval=interval, length=for_
         )  # fmt: skip
 
 
-def _noting(look: Callable[[], DriftReport], path: str) -> partial[DriftReport]:
-    """The same look; what it says of the ledger's runs is also written there."""
-    return partial(_looked_and_noted, look, path)
-
-
-def _looked_and_noted(look: Callable[[], DriftReport], path: str) -> DriftReport:
+def _looked_and_noted(look: partial[DriftReport], view: LedgerView) -> DriftReport:
+    """Look, and write what is said of the ledger's runs there, too."""
     from datetime import UTC, datetime
 
     from dwctl.cli.output import say
     from dwctl.cli.person import who
     from dwctl.transfer.ledger.ledger import Ledger
-    from dwctl.transfer.runtimes.drift_notes import note_drift
+    from dwctl.transfer.runtimes.drift_notes import UnmovedRuns, note_drift
 
-    report = look()
+    since, unmoved, path = view.head().seq, UnmovedRuns(), str(view.path)
+    report = look(saw_unmoved=unmoved)
     with Ledger.open(
         path, server=None, namespace=None, who=who(), clock=lambda: datetime.now(UTC), command="dwctl embedded drift"
     ) as ledger:
-        noted = note_drift(report, ledger)
+        noted = note_drift(report, unmoved.run_ids, ledger, since=since)
     say(f"dwctl: {noted:,} answers noted in {path}")
     return report
 
@@ -143,12 +142,14 @@ class _Shown(Shown["DriftReport"]):
     def news(self, before: DriftReport | None, report: DriftReport) -> Iterator[tuple[str, Mapping[str, Any]]]:
         from dwctl.render.console_drift import drift_line
         from dwctl.render.json_drift import drift_item
+        from dwctl.transfer.runtimes.drift import returned
 
-        known = {_identity(row): row for row in before.rows} if before is not None else {}
-        for row in report.rows:
-            was = known.get(_identity(row))
-            if was is None or (was.state, was.said) != (row.state, row.said):
-                yield drift_line(row), drift_item(row)
+        told, gone = changes(before.rows if before is not None else (), report.rows, _identity)
+        files = {row.expected.file for row in report.rows}
+        # A file that could not be read is told by the run that it turned out to hold.
+        back = (returned(row) for row in gone if row.expected.problem is None or row.expected.file not in files)
+        for row in (*told, *back):
+            yield drift_line(row), drift_item(row)
 
     def screen(self) -> AbstractContextManager[Callable[[Seen[DriftReport]], None]]:
         from dwctl.render.console_drift import drift_lines
@@ -163,5 +164,5 @@ class _Shown(Shown["DriftReport"]):
         return report.exit_code
 
 
-def _identity(row: Any) -> tuple[str, str | None]:
+def _identity(row: Drift) -> tuple[str, str | None]:
     return row.expected.run_id, row.expected.file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from dwctl.cli.database_options import require_database, with_database
@@ -74,7 +74,9 @@ def inventory(
     first word of a line says whether the run may move: `moves`; `held` by a
     worker, so quiesce it; `link`: it is the later member of a chain or of a
     parent and child, and needs --resolve-links; `stays`: another rule refuses
-    it; `there`: the ledger imported it; `twice`: it has moved here since.
+    it; `there`: the ledger imported it; `twice`: it has moved here since;
+    `unknown`: a table or column that decides it cannot be read. A filter by
+    what cannot be known (--eligible, --held) is refused then.
     What is foreseen comes from rows alone: the verdict on the export is the
     last word. Links are foreseen among the runs that status, type, queue and
     age let through.
@@ -82,7 +84,8 @@ def inventory(
     In CSV a cell that a spreadsheet would run as a formula begins with an
     apostrophe.
 
-    Exit code 0: the list is whole, whatever it says. 2: no database is given.
+    Exit code 0: the list is whole, whatever it says. 2: no database is given,
+    or it cannot answer the filter.
     3, 4, 5, 6, 7: the database was not reached, did not let us in, has no
     such tables, failed, or did not answer in time.
 
@@ -127,10 +130,12 @@ class _Listing:
     def open(self, stack: ExitStack, database: EmbeddedDatabase, manifest: str | None, ledger: str | None) -> None:
         """Open the database, and what the runs are to be joined with. Each may refuse."""
         from dwctl.cli.embedded_joins import ledger_lookup, manifest_entries
+        from dwctl.embedded.inventory import require_list
 
         self._manifest = manifest_entries(manifest)
         self._ledger = ledger_lookup(stack, ledger)
         self._snapshot = stack.enter_context(database.snapshot())
+        require_list(self._snapshot, self._wanted, deep=self._deep)
 
     def summary(self, *, csv: bool) -> None:
         """The groups alone."""
@@ -205,17 +210,16 @@ class _Listing:
             return
         tally, count = InventoryTally(), GroupCount()
         items = (run_item(standing) for standing in self._counted(tally, count))
+        # Read before the document begins: a filter that this database cannot answer is an error, and no half document.
+        first = list(islice(items, 1))
         v1 = self._v1() if self._wanted.takes_v1 and sees_v1(self._snapshot) else None
         print_json_stream(
-            SCHEMA, "runs", items,
+            SCHEMA, "runs", chain(first, items),
             lambda: inventory_rest(summary_of(self._snapshot, self._wanted, count.groups()), v1, tally), **self._head(),
         )  # fmt: skip
 
     def _say_gaps(self) -> None:
         """What could not be read, on stderr: an output of runs or groups alone has no place for it."""
-        from dwctl.embedded.inventory import require_runs
-
-        require_runs(self._snapshot)
         for gap in self._snapshot.gaps:
             say(f"dwctl: {gap.sentence}")
 

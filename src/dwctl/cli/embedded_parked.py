@@ -13,7 +13,7 @@ import typer
 from dwctl.cli.database_options import require_database, with_database
 from dwctl.cli.ledger_options import DEFAULT_LEDGER, LEDGER_SHOWN, named_ledger
 from dwctl.cli.server_options import Connection, server_command
-from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Shown, WatchOption, show_or_watch
+from dwctl.cli.watching import DEFAULT_INTERVAL, ForOption, IntervalOption, Shown, WatchOption, changes, show_or_watch
 from dwctl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -101,12 +101,11 @@ class _Shown(Shown["ParkedReport"]):
     def news(self, before: ParkedReport | None, report: ParkedReport) -> Iterator[tuple[str, Mapping[str, Any]]]:
         from dwctl.render.console_parked import parked_line
         from dwctl.render.json_parked import parked_item
+        from dwctl.transfer.runtimes.parked import settled
 
-        known = {row.run.run_id: row for row in before.rows} if before is not None else {}
-        for row in report.rows:
-            was = known.get(row.run.run_id)
-            if was is None or (was.state, was.said) != (row.state, row.said):
-                yield parked_line(row), parked_item(row)
+        told, gone = changes(before.rows if before is not None else (), report.rows, lambda row: row.run.run_id)
+        for row in (*told, *map(settled, gone)):
+            yield parked_line(row), parked_item(row)
 
     def screen(self) -> AbstractContextManager[Callable[[Seen[ParkedReport]], None]]:
         from dwctl.render.console_parked import parked_lines

@@ -11,7 +11,9 @@ from dwctl.errors import RequestNotPossible
 if TYPE_CHECKING:
     from dwctl.cli.server_options import Connection
     from dwctl.embedded.application import EmbeddedApplication
+    from dwctl.embedded.check_artisan import Ask
     from dwctl.embedded.database import EmbeddedDatabase
+    from dwctl.settings import Settings
     from dwctl.transfer.runtimes.positions import EmbeddedSide
 
 GIVE_ONE = (
@@ -50,17 +52,31 @@ def require_side(connection: Connection, stack: ExitStack, database: EmbeddedDat
     return side
 
 
-def batch_application(connection: Connection) -> EmbeddedApplication | None:
-    """The application whose PHP can be started, if the settings say how."""
+def embedded_application(settings: Settings) -> EmbeddedApplication:
+    """The application as the settings describe it; its methods refuse what they do not say."""
     from dwctl.cli.child_environment import without_secrets
     from dwctl.embedded.application import EmbeddedApplication
 
-    settings = connection.settings
     embedded = settings.embedded
-    application = EmbeddedApplication(
+    return EmbeddedApplication(
         embedded.artisan.value, embedded.php.value, embedded.path.value, embedded.timeout.value,
         without_secrets(settings, for_application=True),
     )  # fmt: skip
+
+
+def embedded_artisan(settings: Settings) -> Ask | None:
+    """Who asks the application's artisan; None where the settings name none."""
+    from dwctl.embedded.check_artisan import asker
+
+    embedded = settings.embedded
+    if not (embedded.artisan.value or (embedded.php.value and embedded.path.value)):
+        return None
+    return asker(embedded_application(settings))
+
+
+def batch_application(connection: Connection) -> EmbeddedApplication | None:
+    """The application whose PHP can be started, if the settings say how."""
+    application = embedded_application(connection.settings)
     try:
         application.php_words()
         application.folder()

@@ -6,9 +6,9 @@ import signal
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
 import typer
 
@@ -61,7 +61,7 @@ class Shown(ABC, Generic[Report]):
 
     @abstractmethod
     def news(self, before: Report | None, report: Report) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """What is named now and was not before, or otherwise: as a line for a log, and as JSON."""
+        """What is named now and was not before, or otherwise, and what is named no more: as log lines, and as JSON."""
 
     @abstractmethod
     def screen(self) -> AbstractContextManager[Callable[[Seen[Report]], None]]:
@@ -74,6 +74,36 @@ class Shown(ABC, Generic[Report]):
     @abstractmethod
     def code(self, report: Report) -> ExitCode:
         """The exit code that the report stands for."""
+
+
+class Row(Protocol):
+    """A run that a report names."""
+
+    @property
+    def state(self) -> str:
+        """How it stands."""
+        ...
+
+    @property
+    def said(self) -> str:
+        """Why, as a sentence."""
+        ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+def changes(
+    before: Iterable[AnyRow], now: Iterable[AnyRow], identity: Callable[[AnyRow], Hashable]
+) -> tuple[list[AnyRow], list[AnyRow]]:
+    """The rows of now that are new, or in another state or for another reason; and those that are named no more."""
+    left = {identity(row): row for row in before}
+    told: list[AnyRow] = []
+    for row in now:
+        was = left.pop(identity(row), None)
+        if was is None or (was.state, was.said) != (row.state, row.said):
+            told.append(row)
+    return told, list(left.values())
 
 
 def show_or_watch(

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from dwctl.embedded.database_reasons import failure
 from dwctl.embedded.gaps import Gap, GapKind
+from dwctl.embedded.instants import instant
 from dwctl.embedded.wall_clock import UTC_CLOCK, WallClock
 from dwctl.errors import RequestNotPossible
 
@@ -38,7 +39,7 @@ Evidence = list[tuple[datetime, timedelta]]
 
 
 def clock_of(snapshot: Snapshot, zone: str | None) -> tuple[WallClock, Gap | None]:
-    """The application's clock, and what is doubtful about it.
+    """The application's clock, and what is doubtful about it: a zone that is named is believed where no row tells.
 
     Raises RequestNotPossible for a zone that does not exist, and where the rows show a clock that changes (summer
     time) and nobody named its zone.
@@ -48,7 +49,7 @@ def clock_of(snapshot: Snapshot, zone: str | None) -> tuple[WallClock, Gap | Non
         return _named(zone, evidence)
     common = _common(evidence)
     if not common:
-        return UTC_CLOCK, None
+        return UTC_CLOCK, _not_known(snapshot)
     if common == [timedelta()]:
         return WallClock(UTC, "the application's clock shows UTC: its own rows prove it"), None
     if len(common) > 1:
@@ -63,9 +64,22 @@ def clock_of(snapshot: Snapshot, zone: str | None) -> tuple[WallClock, Gap | Non
     return WallClock(timezone(common[0]), sentence), Gap(GapKind.CLOCK, None, None, sentence, step)
 
 
+def _not_known(snapshot: Snapshot) -> Gap | None:
+    """The doubt where no row tells of the clock; None where there is no row that could be misread."""
+    from sqlalchemy import literal_column, select
+
+    if not snapshot.has("workflow_runs"):
+        return None
+    if not snapshot.all(select(literal_column("1")).select_from(snapshot.table("workflow_runs")).limit(1)):
+        return None
+    step = "Name the zone of its config/app.php with --database-timezone; UTC too, where it is."
+    return Gap(GapKind.CLOCK, None, None, f"{UTC_CLOCK.sentence}: no row of its own tells", step)
+
+
 def _named(name: str, evidence: Evidence) -> tuple[WallClock, Gap | None]:
     zone = _zone(name)
-    clock = WallClock(zone, f"the application's clock is taken to show {name}")
+    proof = "" if evidence else ", as it was named: no row of its own tells"
+    clock = WallClock(zone, f"the application's clock is taken to show {name}{proof}")
     wrong = [offset for moment, offset in evidence if moment.astimezone(zone).utcoffset() != offset]
     if len(wrong) <= len(evidence) * _STRAY:
         return clock, None
@@ -124,18 +138,15 @@ def _started(payload: object) -> datetime | None:
     """When the start was accepted, by the event's payload."""
     try:
         command = json.loads(str(payload)).get("command")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     said = command.get("accepted_at") if isinstance(command, dict) else None
-    if not isinstance(said, str) or not _MOMENT.fullmatch(said):
-        return None
-    return datetime.fromisoformat(said)
+    return instant(said) if isinstance(said, str) and _MOMENT.fullmatch(said) else None
 
 
 def _wall(value: object) -> datetime | None:
     """A time column's value, as if it were UTC."""
-    text = UTC_CLOCK.instant(value) if value is not None else None
-    return None if text is None else datetime.fromisoformat(text)
+    return None if value is None else instant(UTC_CLOCK.instant(value))
 
 
 def _shown(offset: timedelta) -> str:

@@ -75,7 +75,7 @@ def v1_by_artisan(ask: Ask, asked: Asked) -> CheckResult:
     """Open v1 workflows, as the application lists them."""
     said = ask(V1_LIST)
     listed = _list(_document(said.output))
-    if listed is None:
+    if listed is None or said.code != 0:
         return _unrecognised(rows.V1, V1_LIST, said)
     ids = [str(item.get("id")) if isinstance(item, dict) else str(item) for item in listed]
     return v1_answer(len(listed), ids[:KEPT_IDS], asked.v1, "artisan workflow:v1:list")
@@ -87,7 +87,7 @@ def upgrade_by_artisan(ask: Ask, asked: Asked) -> CheckResult:
     said = ask(words)
     document = _document(said.output)
     ready = document.get("ready") if isinstance(document, dict) else None
-    if not isinstance(ready, bool) or not isinstance(document, dict):
+    if not isinstance(ready, bool) or not isinstance(document, dict) or (ready and not _stands(said, document)):
         return _unrecognised(rows.UPGRADE, words, said)
     return _with_findings(rows.UPGRADE, ready, document, f"artisan {words[0]} --strategy={asked.v1.value}", "ready")
 
@@ -102,13 +102,20 @@ def doctor_by_artisan(ask: Ask, _asked: Asked) -> CheckResult:
     if healthy is None:
         status = document.get("status")
         healthy = said.code == 0 and str(status).lower() in _GOOD if isinstance(status, str) else None
-    if healthy is None:
+    good = bool(healthy) and said.code == 0
+    if healthy is None or (good and not _stands(said, document)):
         return _unrecognised(rows.DOCTOR, DOCTOR, said)
-    return _with_findings(rows.DOCTOR, healthy and said.code == 0, document, f"artisan {DOCTOR[0]}", "healthy")
+    return _with_findings(rows.DOCTOR, good, document, f"artisan {DOCTOR[0]}", "healthy")
 
 
 _HEALTHY = ("healthy", "ok", "ready", "passed")
 _GOOD = frozenset({"ok", "healthy", "pass", "passed", "ready"})
+
+
+def _stands(said: Said, document: dict[str, Any]) -> bool:
+    """Whether a good word can be believed: the command ended well, names no error, and its findings are a list."""
+    findings = document.get("findings")
+    return said.code == 0 and not document.get("error") and (findings is None or isinstance(findings, list))
 
 
 def _with_findings(row: CheckRow, good: bool, document: dict[str, Any], asked: str, word: str) -> CheckResult:
@@ -134,31 +141,35 @@ def _findings(document: dict[str, Any]) -> Iterator[str]:
     """The findings as short texts: a sentence where they have one, else their words."""
     found = document.get("findings")
     for one in found if isinstance(found, list) else ():
-        if isinstance(one, str):
-            yield one[:300]
-        elif isinstance(one, dict):
-            words = [one.get(key) for key in ("id", "code", "rule", "severity", "message", "title")]
-            yield " ".join(str(word) for word in words if isinstance(word, str))[:300] or "a finding without words"
+        keys = ("id", "code", "rule", "severity", "message", "title")
+        words = [one.get(key) for key in keys] if isinstance(one, dict) else [one]
+        yield " ".join(word for word in words if isinstance(word, str))[:300] or "a finding without words"
 
 
 def _unrecognised(row: CheckRow, words: tuple[str, ...], said: Said) -> CheckResult:
-    shape = "printed no JSON document" if _document(said.output) is None else "printed a document of another shape"
+    if said.code != 0:
+        shape = "failed"
+    else:
+        shape = "printed no JSON document" if _document(said.output) is None else "printed a document of another shape"
     step = f"Run `php artisan {' '.join(words)}` in the application, and see what it says."
     return unknown(row, f"artisan {words[0]} {shape} (exit code {said.code})", step)
 
 
 def _list(document: Any) -> list[Any] | None:
-    """The workflows of a listing: the document itself, or the one list that it holds."""
+    """The workflows of a listing: the document itself, or the one list that it holds; none where it is not whole."""
     if isinstance(document, list):
         return document
-    if isinstance(document, dict):
-        lists = [
-            document[word]
-            for word in ("workflows", "open", "items", "data", "runs")
-            if isinstance(document.get(word), list)
-        ]
-        return lists[0] if lists else None
-    return None
+    if not isinstance(document, dict) or document.get("error") or any(document.get(word) for word in _MORE_FOLLOWS):
+        return None
+    listed: list[Any] | None = next((document[word] for word in _LISTS if isinstance(document.get(word), list)), None)
+    if listed is None or any(document.get(word) not in (None, len(listed)) for word in _COUNTS):
+        return None
+    return listed
+
+
+_LISTS = ("workflows", "open", "items", "data", "runs")
+_COUNTS = ("count", "total")
+_MORE_FOLLOWS = ("has_more", "next", "next_cursor", "next_page", "next_page_url")
 
 
 def _document(output: bytes) -> Any:

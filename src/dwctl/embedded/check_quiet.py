@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dwctl.embedded import check_rows as rows
-from dwctl.embedded.check_queries import SAY_SINCE, Asked, count_of, no_schedules, or_null, unread
-from dwctl.embedded.check_results import KEPT_IDS, Answer, CheckResult, CheckRow, Evidence, passed, unknown
-from dwctl.embedded.gaps import GapKind
+from dwctl.embedded.check_queries import Asked, clock_evidence, count_of, no_moment, no_schedules, unread
+from dwctl.embedded.check_results import KEPT_IDS, Answer, CheckResult, CheckRow, Evidence, passed
 from dwctl.embedded.instants import bound, parsed
+from dwctl.embedded.row_conditions import begun, has_no_begin
+from dwctl.embedded.scheduled_action import scheduled_action
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -34,14 +34,14 @@ def _held(snapshot: Snapshot, row: CheckRow, name: str, status: str, what: str) 
     from sqlalchemy import select
 
     if not snapshot.has(name, "id", "workflow_run_id", "status"):
-        return unread(snapshot, row, name)
+        return unread(snapshot, row, name, "id", "workflow_run_id", "status")
     table = snapshot.table(name)
     held = table.c.status == status
     count = count_of(snapshot, table, held)
     asked = f"{name} whose status is {status}"
     if count == 0:
         return passed(row, f"no {what}", Evidence(asked, "none"))
-    owner, expires = or_null(snapshot, name, "lease_owner"), or_null(snapshot, name, "lease_expires_at")
+    owner, expires = snapshot.column(name, "lease_owner"), snapshot.column(name, "lease_expires_at")
     statement = select(table.c.workflow_run_id, table.c.id, owner, expires).where(held)
     found = snapshot.all(statement.order_by(table.c.workflow_run_id, table.c.id).limit(KEPT_IDS))
     expired = _expired(snapshot, name, held)
@@ -74,70 +74,82 @@ def starters_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
     """Instances that are new since the moment; children of running parents are told apart from fresh starts."""
     row = rows.STARTERS
     if not snapshot.has("workflow_instances", "id", "created_at"):
-        return unread(snapshot, row, "workflow_instances")
+        return unread(snapshot, row, "workflow_instances", "id", "created_at")
     if (refusal := no_moment(snapshot, row, asked)) is not None:
         return refusal
     if asked.types and not snapshot.has("workflow_instances", "workflow_type"):
-        return unread(snapshot, row, "workflow_instances")
-    fresh, fresh_ids = _instances(snapshot, asked, children=False)
-    children, child_ids = _instances(snapshot, asked, children=True)
-    evidence = Evidence(
-        f"workflow_instances{_of_types(asked)} since {asked.since}, read at {snapshot.as_of}",
+        return unread(snapshot, row, "workflow_instances", "workflow_type")
+    new, by_parent = _is_new(snapshot, str(asked.since)), _is_child(snapshot)
+    fresh, fresh_ids = _instances(snapshot, asked, new, ~by_parent)
+    children, child_ids = _instances(snapshot, asked, new, by_parent)
+    came = Evidence(
+        f"workflow_instances{_of_types(asked)} and their first runs since {asked.since}, read at {snapshot.as_of}",
         f"{fresh:,} started from outside, {children:,} by a parent",
     )
+    evidence = (came, clock_evidence(snapshot))
     if fresh:
         said = f"{fresh:,} workflows were started in the embedded application since {asked.since}"
-        return CheckResult(row, Answer.FAIL, said, fresh_ids, "instances", fresh, (evidence,), row.fix)
+        return CheckResult(row, Answer.FAIL, said, fresh_ids, "instances", fresh, evidence, row.fix)
+    undated, undated_ids = _instances(snapshot, asked, _may_be_new(snapshot, str(asked.since)))
+    if undated:
+        said = f"{undated:,} workflows do not say when they were started: their rows have no time"
+        step = "See in the application when these were started."
+        return CheckResult(row, Answer.UNKNOWN, said, undated_ids, "instances", undated, evidence, step)
     if children:
         said = f"no starter ran since {asked.since}, but running parents started {children:,} children"
         step = "Pause the embedded workers before the export: a parent that is imported starts its children there."
-        return CheckResult(row, Answer.WARN, said, child_ids, "instances", children, (evidence,), step)
-    return passed(row, f"no workflow{_of_types(asked)} was started since {asked.since}", evidence)
+        return CheckResult(row, Answer.WARN, said, child_ids, "instances", children, evidence, step)
+    return passed(row, f"no workflow{_of_types(asked)} was started since {asked.since}", *evidence)
 
 
 def _of_types(asked: Asked) -> str:
     return f" of the types {', '.join(sorted(asked.types))}" if asked.types else ""
 
 
-def no_moment(snapshot: Snapshot, row: CheckRow, asked: Asked) -> CheckResult | None:
-    """Unknown where the moment is not named, has not come, or cannot be compared with a clock that is in doubt."""
-    if asked.since is None:
-        return unknown(row, "nobody said since when", SAY_SINCE)
-    if asked.since > snapshot.as_of:
-        said = f"the moment {asked.since} has not come yet: the database's clock says {snapshot.as_of}"
-        return unknown(row, said, "Wait until then, or correct --since.")
-    doubt = next((gap for gap in snapshot.gaps if gap.kind is GapKind.CLOCK), None)
-    if doubt is not None:  # an hour off, and what was started since looks older
-        return unknown(row, f"what happened since cannot be told: {doubt.sentence}", doubt.next_step)
-    return None
+def _instances(snapshot: Snapshot, asked: Asked, *conditions: ColumnElement[bool]) -> tuple[int, tuple[str, ...]]:
+    """How many instances of the wanted types fit, each beside its first run, and the first of their ids.
 
+    Later runs are no starts: a workflow that continues as new goes on.
+    """
+    from sqlalchemy import and_, select
 
-def _instances(snapshot: Snapshot, asked: Asked, *, children: bool) -> tuple[int, tuple[str, ...]]:
-    """Instances that are new since the moment: those that a parent started, or the others."""
-    from sqlalchemy import exists, select
-
-    instances = snapshot.table("workflow_instances")
-    wanted: list[Any] = [new_instance(snapshot, str(asked.since))]
+    instances, runs = snapshot.table("workflow_instances"), snapshot.table("workflow_runs")
+    first = and_(runs.c.workflow_instance_id == instances.c.id, runs.c.run_number == 1)
+    source, wanted = instances.outerjoin(runs, first), list(conditions)
     if asked.types:
         wanted.append(instances.c.workflow_type.in_(sorted(asked.types)))
-    if snapshot.has("workflow_links", "link_type", "child_workflow_instance_id"):
-        links = snapshot.table("workflow_links")
-        # Correlated, so that each of the few new instances is looked up by its index, however many links there are.
-        started_by_parent = exists().where(
-            links.c.child_workflow_instance_id == instances.c.id, links.c.link_type == "child_workflow"
-        )
-        wanted.append(started_by_parent if children else ~started_by_parent)
-    elif children:
+    if (count := count_of(snapshot, source, *wanted)) == 0:
         return 0, ()
-    count = count_of(snapshot, instances, *wanted)
-    statement = select(instances.c.id).where(*wanted).order_by(instances.c.id).limit(KEPT_IDS)
-    return count, tuple(found[0] for found in snapshot.all(statement)) if count else ()
+    statement = select(instances.c.id).select_from(source).where(*wanted).order_by(instances.c.id).limit(KEPT_IDS)
+    return count, tuple(found[0] for found in snapshot.all(statement))
 
 
-def new_instance(snapshot: Snapshot, since: str) -> ColumnElement[bool]:
-    """Whether an instance was created since a moment."""
-    instances = snapshot.table("workflow_instances")
-    return instances.c.created_at >= bound(snapshot, parsed(since))
+def _is_new(snapshot: Snapshot, since: str) -> ColumnElement[bool]:
+    """Whether an instance was created since a moment, or its first run begun: an instance may be reserved before."""
+    from sqlalchemy import or_
+
+    moment = bound(snapshot, parsed(since))
+    return or_(snapshot.table("workflow_instances").c.created_at >= moment, begun(snapshot) >= moment)
+
+
+def _may_be_new(snapshot: Snapshot, since: str) -> ColumnElement[bool]:
+    """Whether nothing says if an instance is new: its first run has no time, or it has neither a run nor a time."""
+    from sqlalchemy import and_, or_
+
+    created, run_id = snapshot.table("workflow_instances").c.created_at, snapshot.table("workflow_runs").c.id
+    reserved_before = created < bound(snapshot, parsed(since))
+    return and_(has_no_begin(snapshot), or_(created.is_(None), and_(run_id.is_not(None), reserved_before)))
+
+
+def _is_child(snapshot: Snapshot) -> ColumnElement[bool]:
+    """Whether a parent started an instance; no where links cannot be read."""
+    from sqlalchemy import exists, false
+
+    if not snapshot.has("workflow_links", "link_type", "child_workflow_instance_id"):
+        return false()
+    instances, links = snapshot.table("workflow_instances"), snapshot.table("workflow_links")
+    # Correlated, so that each of the few new instances is looked up by its index, however many links there are.
+    return exists().where(links.c.child_workflow_instance_id == instances.c.id, links.c.link_type == "child_workflow")
 
 
 def schedules_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
@@ -147,17 +159,11 @@ def schedules_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
     row, name = rows.SCHEDULES, "workflow_schedules"
     if not snapshot.has(name):
         return no_schedules(snapshot, row)
-    if not snapshot.has(name, "schedule_id", "status"):
-        return unknown(row, "the table workflow_schedules has no column status that may be read")
     table = snapshot.table(name)
-    still: list[ColumnElement[bool]] = [table.c.status.not_in(["paused", "deleted", "completed"])]
-    still += [table.c[column].is_(None) for column in ("paused_at", "deleted_at") if snapshot.has(name, column)]
-    if snapshot.has(name, "remaining_actions"):
-        still.append(table.c.remaining_actions.is_(None) | (table.c.remaining_actions > 0))
-    fires, action = or_null(snapshot, name, "next_fire_at"), or_null(snapshot, name, "action")
-    statement = select(table.c.schedule_id, fires, action).where(*still).order_by(table.c.schedule_id)
+    fires, action = snapshot.column(name, "next_fire_at"), snapshot.column(name, "action")
+    statement = select(table.c.schedule_id, fires, action).where(*_firing(snapshot)).order_by(table.c.schedule_id)
     every = snapshot.all(statement)
-    found = [one for one in every if not asked.types or type_of_action(one[2]) in {None, *asked.types}]
+    found = [one for one in every if not asked.types or _type_key(one[2]) in {None, *asked.types}]
     count = len(found)
     question = "workflow_schedules that are neither paused nor deleted"
     others = f"; {len(every) - count:,} start other types" if len(every) > count else ""
@@ -174,11 +180,21 @@ def schedules_paused(snapshot: Snapshot, asked: Asked) -> CheckResult:
     return CheckResult(row, Answer.FAIL, said, ids, "schedules", count, (first, *evidence), row.fix)
 
 
-def type_of_action(action: object) -> str | None:
-    """The type key that a schedule's action starts, as far as it says one; text of JSON or its value."""
-    try:
-        value = json.loads(action) if isinstance(action, str) else action
-    except ValueError:
-        return None
-    type_key = value.get("workflow_type") if isinstance(value, dict) else None
-    return type_key if isinstance(type_key, str) and type_key else None
+def _firing(snapshot: Snapshot) -> list[ColumnElement[bool]]:
+    """What holds for a schedule that may fire: one of an unknown status too. When it was paused does not stop it."""
+    from sqlalchemy import or_
+
+    name = "workflow_schedules"
+    table = snapshot.table(name)
+    firing = [
+        or_(table.c.status.is_(None), table.c.status.not_in(["paused", "deleted", "completed"])),
+        snapshot.column(name, "deleted_at").is_(None),
+    ]
+    if snapshot.has(name, "remaining_actions"):
+        firing.append(or_(table.c.remaining_actions.is_(None), table.c.remaining_actions > 0))
+    return firing
+
+
+def _type_key(action: object) -> str | None:
+    found = scheduled_action(action)
+    return None if found is None else found.type_key

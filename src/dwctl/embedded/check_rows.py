@@ -1,7 +1,7 @@
 """The checks of the embedded application, a row each; `dwctl explain ID` prints it.
 
-What a check does is beside it in `check` (the database), `check_artisan` (the application's artisan) and
-`transfer.runtimes.check` (the server and the ledger too).
+What a check does is beside it in `check`, `check_codecs` and `check_quiet` (the database), `check_artisan` (the
+application's artisan) and `transfer.runtimes.check` (the server and the ledger too).
 """
 
 from __future__ import annotations

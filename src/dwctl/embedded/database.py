@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from dwctl.embedded.database_url import MARIADB, MYSQL, POSTGRESQL, SQLITE, DatabaseTarget, database_target
 from dwctl.embedded.session import Session
@@ -54,14 +53,3 @@ class EmbeddedDatabase:
             yield Snapshot(session, self._prefix, self._zone)
         finally:
             session.close()
-
-    def close(self) -> None:
-        """Nothing stays open between snapshots; here so that `with` says where the use ends."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

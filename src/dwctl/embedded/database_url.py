@@ -81,6 +81,13 @@ def database_target(url: Secret) -> DatabaseTarget:
         raise failure(
             "database_url_wrong", f"the database's URL cannot be read as a {scheme} URL", where="database URL"
         ) from None
+    if dialect != SQLITE and "@" in text and (text.count("@") > 1 or parsed.username is None):
+        # Nothing tells where the password ends: a part of it would be shown as the host, or as the name.
+        raise failure(
+            "database_url_wrong", f"the @ of the database's {scheme} URL do not tell where its password ends",
+            where="database URL",
+            next_step="Write an @ (%40), a : (%3A) or a / (%2F) of the user, password, name and options as %XX.",
+        )  # fmt: skip
     _check(dialect, parsed)
     _require("sqlite3" if dialect == SQLITE else driver)
     return DatabaseTarget(dialect, parsed, _location(dialect, parsed))

@@ -24,8 +24,10 @@ UNSEEN = (
 """Rules that can only be seen in the export itself. Without the deep look also `history_events.type_unsupported`."""
 
 
-def is_current(run: RunColumns, work: PageWork) -> bool:
-    """Whether an export calls the run the current one: the newest of its instance."""
+def is_current(run: RunColumns, work: PageWork) -> bool | None:
+    """Whether an export calls the run the current one: the newest of its instance. None where no number says."""
+    if run.run_number is None:
+        return None
     return is_only_run(run) or run.run_number >= work.highest_run.get(run.instance_id, run.run_number)
 
 
@@ -51,7 +53,7 @@ def _are_ordinary(codec: str | None, result_codec: str | None, status: str, type
 _STATUSES = vocabulary.TERMINAL_STATUSES | vocabulary.OPEN_STATUSES
 
 
-def foresee(run: RunColumns, work: PageWork, *, current: bool) -> Iterator[Foreseen]:
+def foresee(run: RunColumns, work: PageWork, *, current: bool | None) -> Iterator[Foreseen]:
     """What the verdict on this run's export will name, in the importer's order; see also `LinkForesight`."""
     if run.run_id in work.whole_floats:
         keys = ", ".join(work.whole_floats[run.run_id])
@@ -63,7 +65,7 @@ def foresee(run: RunColumns, work: PageWork, *, current: bool) -> Iterator[Fores
     if run.status not in vocabulary.TERMINAL_STATUSES:
         if run.status not in vocabulary.OPEN_STATUSES:
             yield _of("workflow.status_unsupported", run.status)
-        elif not current:
+        elif current is False:
             yield _of("workflow.non_terminal_not_current", run.current_run_id)
     odd = work.odd.get(run.run_id, ())
     yield from _codecs(run, odd)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dwctl.bundle import vocabulary
 from dwctl.embedded.instants import bound, parsed
+from dwctl.embedded.row_conditions import begun
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ class RunFilter:
     statuses: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     compatibilities: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class RunFilter:
         """Whether the database leaves runs out, so that the runs of a page do not lie side by side."""
         ages = (self.older_than, self.newer_than, self.idle_for)
         return bool(
-            self.statuses or self.types or self.queues or self.namespaces or self.instances or self.runs
-            or self.compatibilities or any(age is not None for age in ages)
+            self.statuses or self.types or self.queues or self.instances or self.runs or self.compatibilities
+            or any(age is not None for age in ages)
         )  # fmt: skip
 
     @property
@@ -75,7 +75,6 @@ def conditions(wanted: RunFilter, snapshot: Snapshot, runs: Table) -> list[Colum
     for column, values in (
         ("workflow_type", wanted.types),
         ("queue", wanted.queues),
-        ("namespace", wanted.namespaces),
         ("workflow_instance_id", wanted.instances),
         ("id", wanted.runs),
         ("compatibility", wanted.compatibilities),
@@ -113,7 +112,9 @@ def _ages(wanted: RunFilter, snapshot: Snapshot, runs: Table) -> list[ColumnElem
     now = parsed(snapshot.as_of)
     found: list[ColumnElement[bool]] = []
     if wanted.older_than is not None or wanted.newer_than is not None:
-        start = func.coalesce(_column(snapshot, runs, "started_at"), _column(snapshot, runs, "created_at"))
+        if not snapshot.has("workflow_runs", "started_at"):
+            _column(snapshot, runs, "created_at")
+        start = begun(snapshot)
         if wanted.older_than is not None:
             found.append(start < bound(snapshot, now - timedelta(seconds=wanted.older_than)))
         if wanted.newer_than is not None:

@@ -33,6 +33,10 @@ def instant(text: object) -> datetime | None:
     return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+_FIRST_YEAR = 1000
+"""Where the times of MySQL and MariaDB begin; no zone's offset leads from here to before the first year."""
+
+
 def moment(text: str, origin: str) -> str:
     """A moment that a person wrote, as dwctl writes it: RFC 3339 with a zone, or a date, which begins at 00:00 UTC.
 
@@ -47,33 +51,42 @@ def moment(text: str, origin: str) -> str:
             f"{origin} must be a moment like 2026-11-23T08:00:00Z, or a date", where=origin,
             next_step="Write the zone too: Z for UTC, or an offset such as +01:00.",
         )  # fmt: skip
-    return shown(found.replace(tzinfo=UTC) if found.tzinfo is None else found)
-
-
-def seconds_between(earlier: str | None, later: str) -> int | None:
-    """Whole seconds from one shown moment to another; None where the first is not known."""
-    return None if earlier is None else int((parsed(later) - parsed(earlier)).total_seconds())
+    try:
+        said = shown(found.replace(tzinfo=UTC) if found.tzinfo is None else found)
+    except OverflowError:
+        said = ""
+    if not said or found.year < _FIRST_YEAR:
+        raise RequestNotPossible(
+            f"{origin} is no moment of our times", where=origin, next_step="Write it like 2026-11-23T08:00:00Z."
+        )
+    return said
 
 
 def bound(snapshot: Snapshot, when: datetime) -> ColumnElement[Any]:
-    """A moment to compare a time column with: as the application's clock showed it, as this database stores it."""
+    """A moment to ask of a time column whether it is before it (`<`), or not (`>=`): as this database stores it.
+
+    SQLite compares text, of which whole seconds may lack their zeros: without its own at the end the bound is before
+    every text of the same moment, and after those of all earlier ones.
+    """
     from sqlalchemy import DateTime, literal
 
     plain = when.astimezone(snapshot.clock.zone).replace(tzinfo=None)
     if snapshot.dialect == "sqlite":
-        return literal(plain.strftime("%Y-%m-%d %H:%M:%S.%f"))
+        return literal(plain.isoformat(" ", "microseconds").rstrip("0").rstrip("."))
     return literal(plain, DateTime())
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_LONGEST_AGE = 1000 * 365 * 86400.0
 
 
 def age_of(text: str, origin: str) -> float:
     """Seconds of an age that a person wrote: 90s, 30m, 12h, 30d, 2w. Raises RequestNotPossible."""
     found = re.fullmatch(r"([0-9]{1,6})([smhdw])", text.strip())
-    if found is None or int(found[1]) == 0:
+    age = int(found[1]) * _UNITS[found[2]] if found is not None else 0.0
+    if not 0 < age <= _LONGEST_AGE:
         raise RequestNotPossible(
-            f"{origin} must be an age such as 90s, 30m, 12h, 30d or 2w", where=origin,
-            next_step="Write a whole number above zero and its unit.", reason="wrong_setting",
+            f"{origin} must be an age such as 90s, 30m, 12h, 30d or 2w, and of no more than a thousand years",
+            where=origin, next_step="Write a whole number above zero and its unit.", reason="wrong_setting",
         )  # fmt: skip
-    return int(found[1]) * _UNITS[found[2]]
+    return age

@@ -14,6 +14,7 @@ from dwctl.bundle import vocabulary
 from dwctl.embedded.columns import made_pages
 from dwctl.embedded.filters import RunFilter, conditions
 from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, TIME_COLUMNS, Held, RunColumns
+from dwctl.embedded.row_conditions import is_foreign, looks_like_class
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, FromClause, Select, Table
@@ -41,7 +42,21 @@ _OTHER_NAMES = {
 }
 """The fields of `RunColumns` that are not a column of workflow_runs under the same name."""
 
-_TIMES = tuple(RunColumns._fields.index(name) for name in TIME_COLUMNS)
+NEEDED = {
+    "workflow_tasks": ("id", "workflow_run_id", "task_type", "status"),
+    "activity_attempts": ("id", "workflow_run_id", "status"),
+    "workflow_run_timers": ("workflow_run_id", "status"),
+    "workflow_signal_records": ("workflow_run_id", "status"),
+    "workflow_updates": ("workflow_run_id", "status"),
+    "workflow_links": ("link_type", "parent_workflow_run_id", "child_workflow_run_id"),
+    "workflow_search_attributes": ("workflow_run_id", "key", "value_float"),
+    "workflow_commands": ("workflow_run_id", "command_type", "status"),
+    "activity_executions": ("workflow_run_id", "activity_type"),
+    "workflow_history_events": ("workflow_run_id", "event_type"),
+}
+"""Related table → the columns without which it is not looked at."""
+
+_TIMES = {RunColumns._fields.index(name): f"workflow_runs.{name}" for name in TIME_COLUMNS}
 
 
 class LinkedRun(NamedTuple):
@@ -101,23 +116,24 @@ def _run_select(snapshot: Snapshot, wanted: RunFilter, beyond: str | None = None
     """
     from sqlalchemy import and_, select
 
+    from dwctl.embedded.schema import no_column
+
     runs = snapshot.table("workflow_runs")
     source: FromClause = runs
+    sources = {"workflow_runs"}
     for name, on in (("workflow_instances", "workflow_instance_id"), ("workflow_run_summaries", "id")):
         if snapshot.has(name, "id"):
             joined = snapshot.table(name)
             same = joined.c.id == runs.c[on]
             bounded = on == "id" and beyond is not None
             source = source.outerjoin(joined, and_(same, joined.c.id > beyond) if bounded else same)
-    columns = [_column(snapshot, *_OTHER_NAMES.get(name, ("workflow_runs", name))) for name in RunColumns._fields]
+            sources.add(name)
+    places = (_OTHER_NAMES.get(name, ("workflow_runs", name)) for name in RunColumns._fields)
+    columns = [
+        snapshot.column(table, name) if table in sources else no_column(name, snapshot.dialect)
+        for table, name in places
+    ]
     return select(*columns).select_from(source).where(*conditions(wanted, snapshot, runs)), runs.c.id
-
-
-def _column(snapshot: Snapshot, table: str, name: str) -> ColumnElement[Any]:
-    from sqlalchemy import null
-
-    there = snapshot.has(table, name)
-    return snapshot.table(table).c[name] if there else null().label(name)
 
 
 class PageReader:
@@ -154,17 +170,17 @@ class PageReader:
     def _rows(self, statement: Select[Any]) -> Iterable[Any]:
         return self._snapshot.all(statement)
 
-    def _table(self, name: str, *columns: str) -> Table | None:
-        return self._snapshot.table(name) if self._snapshot.has(name, *columns) else None
+    def _table(self, name: str) -> Table | None:
+        return self._snapshot.table(name) if self._snapshot.has(name, *NEEDED[name]) else None
 
     def _tasks(self, ids: Sequence[str], work: PageWork) -> None:
         from sqlalchemy import or_, select
 
-        tasks = self._table("workflow_tasks", "id", "workflow_run_id", "task_type", "status")
+        tasks = self._table("workflow_tasks")
         if tasks is None:
             return
-        owner = _column(self._snapshot, "workflow_tasks", "lease_owner")
-        expires = _column(self._snapshot, "workflow_tasks", "lease_expires_at")
+        owner = self._snapshot.column("workflow_tasks", "lease_owner")
+        expires = self._snapshot.column("workflow_tasks", "lease_expires_at")
         statement = select(
             tasks.c.workflow_run_id, tasks.c.id, tasks.c.task_type, tasks.c.status, owner, expires
         ).where(
@@ -177,7 +193,7 @@ class PageReader:
             statement.order_by(tasks.c.workflow_run_id, tasks.c.id)
         ):
             if status == "leased":
-                until = self._snapshot.instant(expires_at)
+                until = self._snapshot.instant(expires_at, "workflow_tasks.lease_expires_at", task_id)
                 work.held_tasks[run_id].append(Held(f"{kind} task", task_id, lease_owner, until))
             elif status == "ready":
                 work.ready[run_id] = work.ready.get(run_id, 0) + 1
@@ -187,34 +203,38 @@ class PageReader:
     def _attempts(self, ids: Sequence[str], work: PageWork) -> None:
         from sqlalchemy import select
 
-        attempts = self._table("activity_attempts", "id", "workflow_run_id", "status")
+        attempts = self._table("activity_attempts")
         if attempts is None:
             return
-        owner = _column(self._snapshot, "activity_attempts", "lease_owner")
-        expires = _column(self._snapshot, "activity_attempts", "lease_expires_at")
+        owner = self._snapshot.column("activity_attempts", "lease_owner")
+        expires = self._snapshot.column("activity_attempts", "lease_expires_at")
         statement = select(attempts.c.workflow_run_id, attempts.c.id, owner, expires).where(
             self._within(attempts.c.workflow_run_id, ids), attempts.c.status == "running"
         )
         for run_id, attempt_id, lease_owner, expires_at in self._rows(
             statement.order_by(attempts.c.workflow_run_id, attempts.c.id)
         ):
-            until = self._snapshot.instant(expires_at)
+            until = self._snapshot.instant(expires_at, "activity_attempts.lease_expires_at", attempt_id)
             work.attempts[run_id].append(Held(RUNNING_ATTEMPT, attempt_id, lease_owner, until))
 
     def _timers(self, ids: Sequence[str], work: PageWork) -> None:
         from sqlalchemy import func, select
 
-        timers = self._table("workflow_run_timers", "workflow_run_id", "status", "fire_at")
+        from dwctl.embedded.exact_text import exact
+
+        timers = self._table("workflow_run_timers")
         if timers is None:
             return
+        fires = self._snapshot.column("workflow_run_timers", "fire_at")
+        key = timers.c.workflow_run_id, exact(timers.c.status)
         statement = (
-            select(timers.c.workflow_run_id, timers.c.status, func.count(), func.min(timers.c.fire_at))
+            select(*key, func.count(), func.min(fires))
             .where(self._within(timers.c.workflow_run_id, ids), timers.c.status.not_in(sorted(SETTLED_TIMERS)))
-            .group_by(timers.c.workflow_run_id, timers.c.status)
+            .group_by(*key)
         )
         for run_id, status, count, fire_at in self._rows(statement):
             if status == "pending":
-                work.timers[run_id] = (count, self._snapshot.instant(fire_at))
+                work.timers[run_id] = (count, self._snapshot.instant(fire_at, "workflow_run_timers.fire_at", run_id))
             else:
                 work.odd[run_id].append(OddRow("timers", None, status, None))
 
@@ -235,17 +255,20 @@ class PageReader:
     ) -> None:
         from sqlalchemy import func, or_, select
 
-        table = self._table(name, "workflow_run_id", "status")
+        from dwctl.embedded.exact_text import exact
+
+        table = self._table(name)
         if table is None:
             return
-        codec = _column(self._snapshot, name, "payload_codec")
+        codec = self._snapshot.column(name, "payload_codec")
+        key = table.c.workflow_run_id, exact(table.c.status), exact(codec)
         statement = (
-            select(table.c.workflow_run_id, table.c.status, codec, func.count())
+            select(*key, func.count())
             .where(
                 self._within(table.c.workflow_run_id, ids),
                 or_(table.c.status.not_in(sorted(settled)), is_foreign(codec)),
             )
-            .group_by(table.c.workflow_run_id, table.c.status, codec)
+            .group_by(*key)
         )
         for run_id, status, found, count in self._rows(statement):
             if status not in settled:
@@ -256,7 +279,7 @@ class PageReader:
     def _links(self, page: Sequence[RunColumns], ids: Sequence[str], work: PageWork) -> None:
         from sqlalchemy import select
 
-        links = self._table("workflow_links", "link_type", "parent_workflow_run_id", "child_workflow_run_id")
+        links = self._table("workflow_links")
         if links is None:
             return
         parent, child = links.c.parent_workflow_run_id, links.c.child_workflow_run_id
@@ -283,7 +306,7 @@ class PageReader:
         from sqlalchemy import func, select
 
         name = "workflow_search_attributes"
-        attributes = self._table(name, "workflow_run_id", "key", "value_float")
+        attributes = self._table(name)
         if attributes is None:
             return
         value = attributes.c.value_float
@@ -297,64 +320,67 @@ class PageReader:
             work.whole_floats[run_id].append(key)
 
     def _odd_commands(self, ids: Sequence[str], work: PageWork) -> None:
-        from sqlalchemy import or_, select
+        from sqlalchemy import or_
 
         name = "workflow_commands"
-        commands = self._table(name, "workflow_run_id", "command_type", "status")
+        commands = self._table(name)
         if commands is None:
             return
-        codec = _column(self._snapshot, name, "payload_codec")
-        statement = select(commands.c.workflow_run_id, commands.c.command_type, commands.c.status, codec)
+        codec = self._snapshot.column(name, "payload_codec")
+        words = (commands.c.command_type, commands.c.status, codec)
         odd = or_(
             commands.c.command_type.not_in(sorted(vocabulary.COMMAND_TYPES)),
             commands.c.status.not_in(sorted(vocabulary.COMMAND_STATUSES)),
             is_foreign(codec),
         )
         within = self._within(commands.c.workflow_run_id, ids)
-        self._note_odd("commands", statement.where(within, odd).distinct(), work)
+        self._note_odd("commands", commands.c.workflow_run_id, words, (within, odd), work)
 
     def _odd_activities(self, ids: Sequence[str], work: PageWork) -> None:
-        from sqlalchemy import or_, select
+        from sqlalchemy import or_
 
         name = "activity_executions"
-        activities = self._table(name, "workflow_run_id", "activity_type", "status")
+        activities = self._table(name)
         if activities is None:
             return
-        codec = _column(self._snapshot, name, "payload_codec")
-        class_name = _column(self._snapshot, name, "activity_class")
-        statement = select(
-            activities.c.workflow_run_id, activities.c.activity_type, activities.c.status, codec,
-            class_name,
-        )  # fmt: skip
+        codec = self._snapshot.column(name, "payload_codec")
+        class_name = self._snapshot.column(name, "activity_class")
+        status = self._snapshot.column(name, "status")
+        words = (activities.c.activity_type, status, codec, class_name)
         odd = or_(looks_like_class(activities.c.activity_type, class_name), is_foreign(codec))
         within = self._within(activities.c.workflow_run_id, ids)
-        self._note_odd("activities", statement.where(within, odd).distinct(), work)
+        self._note_odd("activities", activities.c.workflow_run_id, words, (within, odd), work)
 
     def _odd_events(self, ids: Sequence[str], work: PageWork) -> None:
-        from sqlalchemy import literal, null, select
+        from sqlalchemy import literal, null
 
-        events = self._table("workflow_history_events", "workflow_run_id", "event_type")
+        events = self._table("workflow_history_events")
         if events is None:
             return
-        statement = select(events.c.workflow_run_id, events.c.event_type, literal("").label("s"), null()).where(
-            self._within(events.c.workflow_run_id, ids),
-            events.c.event_type.not_in(sorted(vocabulary.EVENT_TYPES)),
-        )
-        self._note_odd("history_events", statement.distinct(), work)
+        words = (events.c.event_type, literal(""), null())
+        odd = events.c.event_type.not_in(sorted(vocabulary.EVENT_TYPES))
+        within = self._within(events.c.workflow_run_id, ids)
+        self._note_odd("history_events", events.c.workflow_run_id, words, (within, odd), work)
 
-    def _note_odd(self, section: str, statement: Select[Any], work: PageWork) -> None:
-        for row in self._rows(statement):
-            run_id, *words = row
-            work.odd[run_id].append(OddRow(section, *words))
+    def _note_odd(
+        self, section: str, run_id: Column[Any], words: Sequence[ColumnElement[Any]],
+        conditions: Sequence[ColumnElement[bool]], work: PageWork,
+    ) -> None:  # fmt: skip
+        from sqlalchemy import select
+
+        from dwctl.embedded.exact_text import exact
+
+        for row in self._rows(select(run_id, *map(exact, words)).where(*conditions).distinct()):
+            work.odd[row[0]].append(OddRow(section, *row[1:]))
 
     def _highest_runs(self, page: Sequence[RunColumns], work: PageWork) -> None:
         """The newest run of each instance, where the page does not tell: an export calls that the current one."""
         from sqlalchemy import func, select
 
         asked = sorted({run.instance_id for run in page if not is_only_run(run)})
-        runs = self._snapshot.table("workflow_runs")
-        if not asked:
+        if not asked or not self._snapshot.has("workflow_runs", "run_number"):
             return
+        runs = self._snapshot.table("workflow_runs")
         instance = runs.c.workflow_instance_id
         statement = (
             select(instance, func.max(runs.c.run_number))
@@ -368,15 +394,3 @@ class PageReader:
 def is_only_run(run: RunColumns) -> bool:
     """Whether the row alone says that the run is the newest of its instance."""
     return run.current_run_id == run.run_id and run.run_number == run.run_count
-
-
-def is_foreign(codec: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether a codec column names another codec than Avro; null and the empty text name none."""
-    return codec.not_in(["", vocabulary.CODEC])
-
-
-def looks_like_class(type_key: ColumnElement[Any], class_name: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether a type key is a PHP class name: it holds a backslash, or is the class."""
-    from sqlalchemy import or_
-
-    return or_(type_key.contains("\\", autoescape=True), type_key == class_name)

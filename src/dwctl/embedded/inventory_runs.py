@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dwctl.bundle import vocabulary
 from dwctl.bundle.findings import Severity
+from dwctl.embedded.positions import PartOfPosition, Position
 
 
 class When(StrEnum):
@@ -48,7 +49,7 @@ class RunColumns(NamedTuple):
 
     run_id: str
     instance_id: str
-    run_number: int
+    run_number: int | None
     workflow_type: str
     workflow_class: str | None
     namespace: str | None
@@ -60,7 +61,7 @@ class RunColumns(NamedTuple):
     output_payload_codec: str | None
     connection: str | None
     queue: str | None
-    last_history_sequence: int
+    last_history_sequence: int | None
     started_at: str | None
     closed_at: str | None
     archived_at: str | None
@@ -80,30 +81,54 @@ TIME_COLUMNS = ("started_at", "closed_at", "archived_at", "last_progress_at", "c
 
 
 class RunWork(NamedTuple):
-    """What hangs on a run: open work and relatives, counted from their own tables."""
+    """What hangs on a run: open work and relatives, counted from their own tables; None where one cannot be read.
+
+    `held` is what can be seen: whether that is all of it, `InventoryRun.must_be_quiesced` tells.
+    """
 
     held: tuple[Held, ...] = ()
-    ready_tasks: int = 0
-    pending_timers: int = 0
+    ready_tasks: int | None = 0
+    pending_timers: int | None = 0
     next_fire_at: str | None = None
-    open_signals: int = 0
-    open_updates: int = 0
-    children: int = 0
-    open_children: int = 0
+    open_signals: int | None = 0
+    open_updates: int | None = 0
+    children: int | None = 0
+    open_children: int | None = 0
     parent_run_id: str | None = None
     previous_run_id: str | None = None
     next_run_id: str | None = None
-    whole_floats: tuple[str, ...] = ()
+    whole_floats: tuple[str, ...] | None = ()
+
+
+class Known(NamedTuple):
+    """Which questions about a run the database has rows for: of the others, what is not seen is not known.
+
+    `verdict` is whether a rule refuses its export, `held` whether a worker has it, `links` whether it hangs together
+    with another run, `fractions` what the export command loses, `place` how far it has come.
+    """
+
+    verdict: bool = True
+    held: bool = True
+    links: bool = True
+    fractions: bool = True
+    place: bool = True
+
+
+ALL_KNOWN = Known()
 
 
 class InventoryRun(NamedTuple):
-    """A v2 run with what decides its fate. `age_seconds` counts from its start to the snapshot."""
+    """A v2 run with what decides its fate. `age_seconds` counts from its start to the snapshot.
+
+    `is_current` is None where the number of its run cannot be read.
+    """
 
     row: RunColumns
-    is_current: bool
+    is_current: bool | None
     work: RunWork
     foreseen: tuple[Foreseen, ...]
     age_seconds: int | None
+    known: Known = ALL_KNOWN
 
     @property
     def is_open(self) -> bool:
@@ -111,20 +136,39 @@ class InventoryRun(NamedTuple):
         return self.row.status not in vocabulary.TERMINAL_STATUSES
 
     @property
-    def eligible(self) -> bool:
-        """Whether no rule refuses its export whatever the way of exporting and whatever else is imported."""
-        return not any(one.severity is Severity.ERROR and one.when is When.ALWAYS for one in self.foreseen)
+    def eligible(self) -> bool | None:
+        """Whether no rule refuses its export whatever the way of exporting and whatever else is imported.
+
+        None where no rule is seen to, and not all that rules look at can be read.
+        """
+        # Of most runs nothing is foreseen, and to look through nothing costs more than to see that.
+        if self.foreseen and any(one.severity is Severity.ERROR and one.when is When.ALWAYS for one in self.foreseen):
+            return False
+        return True if self.known.verdict else None
 
     @property
-    def must_be_quiesced(self) -> bool:
-        """Whether a worker has it: a leased task or a running attempt (guide, Phase E)."""
-        return any(one.rule in QUIESCE_RULES for one in self.foreseen)
+    def must_be_quiesced(self) -> bool | None:
+        """Whether a worker has it: a leased task or a running attempt (guide, Phase E); None where that is not seen."""
+        if self.foreseen and any(one.rule in QUIESCE_RULES for one in self.foreseen):
+            return True
+        return False if self.known.held else None
 
     @property
-    def dedupe_key(self) -> str:
-        """The key that an export of this moment carries (contract/embedded.md)."""
+    def dedupe_key(self) -> str | None:
+        """The key that an export of this moment carries; None where the database does not show what it is made of."""
+        if not self.known.place:
+            return self.position.dedupe_key
         row = self.row
         return f"{row.run_id}:{row.last_history_sequence}:{row.last_progress_at or row.updated_at or ''}"
+
+    @property
+    def position(self) -> Position:
+        """Where the run stands."""
+        row = self.row
+        position = Position if self.known.place else PartOfPosition
+        return position(
+            row.run_id, row.instance_id, row.status, row.last_history_sequence, row.last_progress_at, row.updated_at
+        )
 
 
 QUIESCE_RULES = frozenset({"tasks.leased_task_present", "activities.running_attempt_present"})
@@ -143,7 +187,10 @@ class OldWorkflow(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One line of the summary: how many runs of a type, status and queue, and what keeps them from moving."""
+    """One line of the summary: how many runs of a type, status and queue, and what keeps them from moving.
+
+    Leases and attempts are None where their table cannot be read.
+    """
 
     workflow_type: str
     status: str
@@ -151,8 +198,8 @@ class Group(NamedTuple):
     runs: int
     oldest_start: str | None
     last_progress: str | None
-    leased_tasks: int
-    running_attempts: int
+    leased_tasks: int | None
+    running_attempts: int | None
 
 
 class OldGroup(NamedTuple):

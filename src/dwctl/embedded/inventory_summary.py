@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from dwctl.embedded.filters import RunFilter, conditions
 from dwctl.embedded.inventory import SETTLED_V1, require_runs, sees_v1
+from dwctl.embedded.inventory_rows import NEEDED
 from dwctl.embedded.inventory_runs import RUNNING_ATTEMPT, Group, InventoryRun, OldGroup, Summary
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select, Table
+    from sqlalchemy import ColumnElement
 
     from dwctl.embedded.snapshot import Snapshot
 
 Key = tuple[str, str, str | None]
 
+_HELD_IN = {"leased_tasks": "workflow_tasks", "running_attempts": "activity_attempts"}
+"""What of a group is counted in another table than that of the runs."""
+
 
 def summarised(snapshot: Snapshot, wanted: RunFilter) -> Summary:
     """The groups of the wanted runs, counted by the database.
 
-    The part of the filter that asks for eligibility is not looked at: `counted_groups` counts judged runs.
+    The part of the filter that asks for eligibility is not looked at: `GroupCount` counts judged runs.
     Raises NotFound where there is no table of v2 runs.
     """
     require_runs(snapshot)
@@ -35,67 +39,71 @@ def summarised(snapshot: Snapshot, wanted: RunFilter) -> Summary:
 
 
 def summary_of(snapshot: Snapshot, wanted: RunFilter, groups: Iterable[Group]) -> Summary:
-    """Groups in the order in which they are shown, with the open workflows of v1 and the gaps of the database."""
-    ordered = sorted(groups, key=lambda group: (group.workflow_type, group.status, group.queue or ""))
+    """Groups in the order in which they are shown, with the open workflows of v1 and the gaps of the database.
+
+    What is held in a group is not known where its table cannot be read, whoever counted it.
+    """
+    unread = (field for field, table in _HELD_IN.items() if not snapshot.has(table, *NEEDED[table]))
+    unknown: dict[str, Any] = dict.fromkeys(unread)
+    known = (group._replace(**unknown) for group in groups)
+    ordered = sorted(known, key=lambda group: (group.workflow_type, group.status, group.queue or ""))
     no_v1 = None
     if not wanted.takes_v1:
         no_v1 = "left out: the filter asks for v2 runs"
     elif not sees_v1(snapshot):
-        no_v1 = next((gap.sentence for gap in snapshot.gaps if gap.table == "workflows"), "the table cannot be read")
+        gap = snapshot.gap("workflows", "id", "status")
+        no_v1 = gap.sentence if gap is not None else "the table cannot be read"
     v1 = _v1(snapshot) if no_v1 is None else None
     return Summary(snapshot.as_of, tuple(ordered), v1, no_v1, tuple(gap.sentence for gap in snapshot.gaps))
 
 
 def _runs(snapshot: Snapshot, wanted: RunFilter) -> Iterable[tuple[Key, int, str | None, str | None]]:
-    from sqlalchemy import func, null, select
+    from sqlalchemy import func, select
 
-    runs = snapshot.table("workflow_runs")
+    runs, key = snapshot.table("workflow_runs"), _key(snapshot)
     times = [
-        func.min(runs.c.started_at) if snapshot.has("workflow_runs", "started_at") else null(),
-        func.max(runs.c.last_progress_at) if snapshot.has("workflow_runs", "last_progress_at") else null(),
+        func.min(snapshot.column("workflow_runs", "started_at")),
+        func.max(snapshot.column("workflow_runs", "last_progress_at")),
     ]
-    statement = select(*_key(snapshot, runs), func.count(), *times).where(*conditions(wanted, snapshot, runs))
-    for type_key, status, queue, count, oldest, progress in snapshot.all(_grouped(statement, snapshot, runs)):
-        yield (type_key, status, queue), count, snapshot.instant(oldest), snapshot.instant(progress)
+    statement = select(*key, func.count(), *times).where(*conditions(wanted, snapshot, runs)).group_by(*key)
+    for type_key, status, queue, count, oldest, progress in snapshot.all(statement):
+        begun = snapshot.instant(oldest, "workflow_runs.started_at", f"runs of {type_key}")
+        last = snapshot.instant(progress, "workflow_runs.last_progress_at", f"runs of {type_key}")
+        yield (type_key, status, queue), count, begun, last
 
 
 def _held(snapshot: Snapshot, wanted: RunFilter, table: str, status: str) -> dict[Key, int]:
     """How many leased tasks, or running attempts, the groups have."""
     from sqlalchemy import func, select
 
-    if not snapshot.has(table, "workflow_run_id", "status"):
+    if not snapshot.has(table, *NEEDED[table]):
         return {}
-    runs, held = snapshot.table("workflow_runs"), snapshot.table(table)
+    runs, held, key = snapshot.table("workflow_runs"), snapshot.table(table), _key(snapshot)
     statement = (
-        select(*_key(snapshot, runs), func.count())
+        select(*key, func.count())
         .select_from(held.join(runs, runs.c.id == held.c.workflow_run_id))
         .where(held.c.status == status, *conditions(wanted, snapshot, runs))
+        .group_by(*key)
     )
-    return {(row[0], row[1], row[2]): row[3] for row in snapshot.all(_grouped(statement, snapshot, runs))}
+    return {(row[0], row[1], row[2]): row[3] for row in snapshot.all(statement)}
 
 
-def _key(snapshot: Snapshot, runs: Table) -> list[Any]:
-    from sqlalchemy import null
+def _key(snapshot: Snapshot) -> list[ColumnElement[str]]:
+    from dwctl.embedded.exact_text import exact
 
-    queue = runs.c.queue if snapshot.has("workflow_runs", "queue") else null()
-    return [runs.c.workflow_type, runs.c.status, queue.label("queue")]
-
-
-def _grouped(statement: Select[Any], snapshot: Snapshot, runs: Table) -> Select[Any]:
-    by_queue = [runs.c.queue] if snapshot.has("workflow_runs", "queue") else []
-    return statement.group_by(runs.c.workflow_type, runs.c.status, *by_queue)
+    return [exact(snapshot.column("workflow_runs", name)) for name in ("workflow_type", "status", "queue")]
 
 
 def _v1(snapshot: Snapshot) -> tuple[OldGroup, ...]:
-    from sqlalchemy import func, null, select
+    from sqlalchemy import func, select
 
-    old = snapshot.table("workflows")
-    has_class, has_time = snapshot.has("workflows", "class"), snapshot.has("workflows", "created_at")
-    begun = func.min(old.c.created_at) if has_time else null()
-    class_name = (old.c["class"] if has_class else null()).label("class_name")
-    statement = select(class_name, old.c.status, func.count(), begun).where(old.c.status.not_in(SETTLED_V1))
-    grouped = statement.group_by(old.c.status, *([old.c["class"]] if has_class else []))
-    found = [OldGroup(row[0], row[1], row[2], snapshot.instant(row[3])) for row in snapshot.all(grouped)]
+    from dwctl.embedded.exact_text import exact
+
+    status = snapshot.table("workflows").c.status
+    key = [exact(snapshot.column("workflows", name)) for name in ("class", "status")]
+    begun = func.min(snapshot.column("workflows", "created_at"))
+    statement = select(*key, func.count(), begun).where(status.not_in(SETTLED_V1)).group_by(*key)
+    found = [OldGroup(row[0], row[1], row[2], snapshot.instant(row[3])) for row in snapshot.all(statement)]
     return tuple(sorted(found, key=lambda group: (group.workflow_class or "", group.status)))
 
 

@@ -25,6 +25,10 @@ _SCHEMES: Final[Mapping[str, str]] = {"mysql": "mysql", "mariadb": "mariadb", "p
 _PORTS: Final[Mapping[str, str]] = {"mysql": "3306", "mariadb": "3306", "postgresql": "5432"}
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=[^\S\n]*(.*)", re.DOTALL)
 _SPECIAL = re.compile(r"\\.|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\}", re.DOTALL)
+_WORDS: Final[Mapping[str, str | None]] = {
+    "null": None, "(null)": None, "empty": "", "(empty)": "", "true": "1", "(true)": "1", "false": "", "(false)": "",
+}  # fmt: skip
+"""Words that `env()` of Laravel makes values of, in any case, as a connection then takes them."""
 _ESCAPES: Final[Mapping[str, str]] = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
 
@@ -57,11 +61,13 @@ def read_laravel_env(path: Path) -> LaravelDatabase:
         raise UnreadableInput(
             f"{path} cannot be read", where="--laravel-env", next_step="Make it a readable UTF-8 file."
         ) from None
-    return _database(values, path)
+    return _database(_worded(values), path)
 
 
 def parse_env(text: str, where: str) -> dict[str, str]:
     """The variables of an `.env`: comments, `export`, both quotes, several lines in quotes, `${NAME}` of lines before.
+
+    A # outside of quotes begins a comment, also within a word.
 
     Raises RequestNotPossible for a quote that is never closed, with the line's number.
     """
@@ -81,7 +87,7 @@ def parse_env(text: str, where: str) -> dict[str, str]:
                 rest += "\n" + more[1]
             value = rest[1:end]
         else:
-            value = re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()
+            value = rest.partition("#")[0].strip()
         values[name] = value if quote_sign == "'" else _expanded(value, values, quoted=bool(quote_sign))
     return values
 
@@ -112,10 +118,16 @@ def _expanded(value: str, values: Mapping[str, str], *, quoted: bool) -> str:
     return _SPECIAL.sub(put_in, value)
 
 
+def _worded(values: Mapping[str, str]) -> dict[str, str]:
+    """The values as `env()` of Laravel gives them; one that says null is as if it were not there."""
+    meant = {name: _WORDS.get(text.lower(), text) for name, text in values.items()}
+    return {name: text for name, text in meant.items() if text is not None}
+
+
 def _database(values: Mapping[str, str], path: Path) -> LaravelDatabase:
     prefix, zone = values.get("DB_PREFIX", ""), values.get("APP_TIMEZONE") or None
     if url := values.get("DB_URL") or values.get("DATABASE_URL"):
-        return LaravelDatabase(Secret(url), prefix, zone)
+        return LaravelDatabase(Secret(_from_its_folder(url, path)), prefix, zone)
     connection = values.get("DB_CONNECTION", "")
     if not connection:
         raise failure("laravel_env_wrong", f"{path} sets no DB_CONNECTION", where=str(path))
@@ -129,10 +141,18 @@ def _database(values: Mapping[str, str], path: Path) -> LaravelDatabase:
     return LaravelDatabase(Secret(url), prefix, zone)
 
 
+def _from_its_folder(url: str, path: Path) -> str:
+    """The URL, with the whole path of an SQLite file: a relative one counts from the application's folder."""
+    scheme, slashes, name = url.partition(":///")
+    relative = scheme.lower() == "sqlite" and slashes and name and not name.startswith(("/", ":memory:"))
+    return f"{scheme}:///{(path.parent / name).absolute()}" if relative else url
+
+
 def _sqlite(values: Mapping[str, str], path: Path) -> str:
     """Laravel's default is database/database.sqlite; a relative path counts from the application's folder."""
     name = values.get("DB_DATABASE") or "database/database.sqlite"
-    return "sqlite:///" + str((path.parent / name).absolute())
+    # What would end the path in a URL, or be read as an escape there.
+    return "sqlite:///" + str((path.parent / name).absolute()).replace("%", "%25").replace("?", "%3F")
 
 
 def _server(scheme: str, values: Mapping[str, str], path: Path) -> str:
@@ -143,6 +163,9 @@ def _server(scheme: str, values: Mapping[str, str], path: Path) -> str:
     account = f"{user}:{password}@" if password else f"{user}@" if user else ""
     host, port = values.get("DB_HOST") or "127.0.0.1", values.get("DB_PORT") or _PORTS[scheme]
     address = f"[{host}]" if ":" in host else host
-    socket = values.get("DB_SOCKET", "") if scheme != "postgresql" else ""
-    query = f"?unix_socket={quote(socket, safe='/')}" if socket else ""
+    option, socket = "unix_socket", values.get("DB_SOCKET", "")
+    if scheme == "postgresql":
+        # libpq takes a host that begins with a slash for the folder of the socket.
+        option, socket, address = ("host", host, "") if host.startswith("/") else ("host", "", address)
+    query = f"?{option}={quote(socket, safe='/')}" if socket else ""
     return f"{scheme}://{account}{address}:{port}/{quote(name, safe='')}{query}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from dwctl.embedded.check_queries import is_open, or_null
 from dwctl.embedded.positions import PAGE
+from dwctl.embedded.row_conditions import is_open
 
 if TYPE_CHECKING:
     from dwctl.embedded.snapshot import Snapshot
@@ -31,12 +31,12 @@ def closed_runs(snapshot: Snapshot) -> Iterator[str]:
 
 
 def open_runs(snapshot: Snapshot) -> Iterator[OpenRun]:
-    """All of them, by run id; a run without a queue is on `default`."""
+    """All of them, by run id; a run without a queue is on `default`. Raises where types or queues cannot be read."""
     from sqlalchemy import select
 
     runs = snapshot.table("workflow_runs")
-    columns = [or_null(snapshot, "workflow_runs", name) for name in ("workflow_type", "workflow_class", "queue")]
-    labelled = [column.label(name) for column, name in zip(columns, ("type", "class", "on_queue"), strict=True)]
-    statement = select(runs.c.id, runs.c.workflow_instance_id, *labelled).where(is_open(snapshot))
+    class_name = snapshot.column("workflow_runs", "workflow_class")
+    wanted = select(runs.c.id, runs.c.workflow_instance_id, runs.c.workflow_type, class_name, runs.c.queue)
+    statement = wanted.where(is_open(snapshot))
     for run_id, instance_id, type_key, class_name, queue in snapshot.pages(statement, runs.c.id, size=PAGE):
         yield OpenRun(run_id, instance_id, type_key or class_name, queue or "default")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -65,9 +66,14 @@ _NEEDED: Final = {
 
 def unread_work(snapshot: Snapshot) -> tuple[str, ...]:
     """Sentences about what cannot be read, so that the work of a run is not wholly known."""
-    missing = [table for table, columns in _NEEDED.items() if not snapshot.has(table, *columns)]
-    said = {gap.table: gap.sentence for gap in snapshot.gaps if gap.table in missing}
-    return tuple(said.get(table, f"the table {table} cannot be read") for table in missing)
+    gaps = (snapshot.gap(table, *columns) for table, columns in _NEEDED.items())
+    return tuple(gap.sentence for gap in gaps if gap is not None)
+
+
+def unread_places(snapshot: Snapshot) -> tuple[str, ...]:
+    """Sentences about what cannot be read of the queues that work waits on: those named may be wrong."""
+    gaps = (snapshot.gap(table, "connection", "queue") for table in ("workflow_runs", "workflow_tasks"))
+    return tuple(gap.sentence for gap in gaps if gap is not None and gap.column is not None)
 
 
 def open_work(snapshot: Snapshot, run_ids: Iterable[str]) -> Iterator[tuple[str, OpenWork]]:
@@ -79,29 +85,28 @@ def open_work(snapshot: Snapshot, run_ids: Iterable[str]) -> Iterator[tuple[str,
 
 def _of_batch(snapshot: Snapshot, batch: list[str]) -> Mapping[str, OpenWork]:
     found: defaultdict[str, OpenWork] = defaultdict(OpenWork)
-    now = bound(snapshot, parsed(snapshot.as_of))
+    later = bound(snapshot, parsed(snapshot.as_of) + timedelta(microseconds=1))
     if snapshot.has("workflow_tasks", *_NEEDED["workflow_tasks"]):
-        _tasks(snapshot, batch, now, found)
+        _tasks(snapshot, batch, later, found)
     if snapshot.has("workflow_run_timers", *_NEEDED["workflow_run_timers"]):
-        _timers(snapshot, batch, now, found)
+        _timers(snapshot, batch, later, found)
     if snapshot.has("activity_attempts", *_NEEDED["activity_attempts"]):
         _attempts(snapshot, batch, found)
     return found
 
 
-def _tasks(snapshot: Snapshot, batch: list[str], now: Any, found: defaultdict[str, OpenWork]) -> None:
-    from sqlalchemy import func, null, select
+def _tasks(snapshot: Snapshot, batch: list[str], later: Any, found: defaultdict[str, OpenWork]) -> None:
+    from sqlalchemy import func, select
+
+    from dwctl.embedded.exact_text import exact
 
     tasks = snapshot.table("workflow_tasks")
-    place = [
-        tasks.c[name] if snapshot.has("workflow_tasks", name) else null().label(name)
-        for name in ("connection", "queue")
-    ]
-    due = _due(tasks.c.available_at, now)
+    place = [exact(snapshot.column("workflow_tasks", name)) for name in ("connection", "queue")]
+    due = _due(tasks.c.available_at, later)
     statement = (
         select(tasks.c.workflow_run_id, tasks.c.status, due, *place, func.count(), func.min(tasks.c.available_at))
         .where(tasks.c.workflow_run_id.in_(batch), tasks.c.status.in_(("ready", "leased")))
-        .group_by(tasks.c.workflow_run_id, tasks.c.status, due, *(one for one in place if one.name in tasks.c))
+        .group_by(tasks.c.workflow_run_id, tasks.c.status, due, *place)
     )
     for run_id, status, is_due, connection, queue, count, first in snapshot.all(statement):
         work = found[run_id]
@@ -111,14 +116,14 @@ def _tasks(snapshot: Snapshot, batch: list[str], now: Any, found: defaultdict[st
         elif is_due:
             work.ready_tasks += count
         else:
-            work.later(snapshot.instant(first))
+            work.later(snapshot.instant(first, "workflow_tasks.available_at", run_id))
 
 
-def _timers(snapshot: Snapshot, batch: list[str], now: Any, found: defaultdict[str, OpenWork]) -> None:
+def _timers(snapshot: Snapshot, batch: list[str], later: Any, found: defaultdict[str, OpenWork]) -> None:
     from sqlalchemy import func, select
 
     timers = snapshot.table("workflow_run_timers")
-    due = _due(timers.c.fire_at, now)
+    due = _due(timers.c.fire_at, later)
     statement = (
         select(timers.c.workflow_run_id, due, func.count(), func.min(timers.c.fire_at))
         .where(timers.c.workflow_run_id.in_(batch), timers.c.status == "pending")
@@ -128,7 +133,7 @@ def _timers(snapshot: Snapshot, batch: list[str], now: Any, found: defaultdict[s
         if is_due:
             found[run_id].due_timers += count
         else:
-            found[run_id].later(snapshot.instant(first))
+            found[run_id].later(snapshot.instant(first, "workflow_run_timers.fire_at", run_id))
 
 
 def _attempts(snapshot: Snapshot, batch: list[str], found: defaultdict[str, OpenWork]) -> None:
@@ -145,21 +150,19 @@ def _attempts(snapshot: Snapshot, batch: list[str], found: defaultdict[str, Open
         found[run_id].held = max(found[run_id].held, count)
 
 
-def _due(column: Any, now: Any) -> ColumnElement[int]:
-    """1 where a moment has come, or none is named; else 0."""
+def _due(column: Any, later: Any) -> ColumnElement[int]:
+    """1 where a moment has come, and is not a `later` one, or none is named; else 0."""
     from sqlalchemy import case, literal_column, or_
 
-    return case((or_(column.is_(None), column <= now), literal_column("1")), else_=literal_column("0"))
+    return case((or_(column.is_(None), column < later), literal_column("1")), else_=literal_column("0"))
 
 
 def run_queues(snapshot: Snapshot, run_ids: Iterable[str]) -> Iterator[tuple[str, Queue]]:
     """The queue that each run itself names: what would wake it from outside goes there."""
-    from sqlalchemy import null, select
+    from sqlalchemy import select
 
     runs = snapshot.table("workflow_runs")
-    place = [
-        runs.c[name] if snapshot.has("workflow_runs", name) else null().label(name) for name in ("connection", "queue")
-    ]
+    place = [snapshot.column("workflow_runs", name) for name in ("connection", "queue")]
     left = iter(run_ids)
     while batch := sorted(set(islice(left, AT_ONCE))):
         for run_id, connection, queue in snapshot.all(select(runs.c.id, *place).where(runs.c.id.in_(batch))):

@@ -25,17 +25,33 @@ class Position(NamedTuple):
     run_id: str
     instance_id: str
     status: str
-    last_history_sequence: int
+    last_history_sequence: int | None
     last_progress_at: str | None
     updated_at: str | None
 
     @property
-    def dedupe_key(self) -> str:
-        """The key that a bundle of this position has (contract/embedded.md, "Database")."""
+    def dedupe_key(self) -> str | None:
+        """The key that a bundle of this position has (contract/embedded.md, "Database"); None where it is not known."""
         return f"{self.run_id}:{self.last_history_sequence}:{self.last_progress_at or self.updated_at or ''}"
 
 
-_TIMES: Final = (Position._fields.index("last_progress_at"), Position._fields.index("updated_at"))
+class PartOfPosition(Position):
+    """A position of which the database does not show every column: a None may also be what it does not show."""
+
+    __slots__ = ()
+
+    @property
+    def dedupe_key(self) -> str | None:
+        """The key, where both of its parts are seen; the time of the last change may only stand in for no progress."""
+        if self.last_history_sequence is None or self.last_progress_at is None:
+            return None
+        return super().dedupe_key
+
+
+KEY_COLUMNS: Final = ("last_history_sequence", "last_progress_at", "updated_at")
+"""What a dedupe key is made of, beside the id of the run."""
+
+_TIMES: Final = {Position._fields.index(name): f"workflow_runs.{name}" for name in ("last_progress_at", "updated_at")}
 
 
 def positions(snapshot: Snapshot, run_ids: Iterable[str] | None = None) -> Iterator[Position]:
@@ -56,29 +72,16 @@ def positions_of_instances(snapshot: Snapshot, instance_ids: Iterable[str]) -> I
 
 
 def _positions(snapshot: Snapshot, pages: Iterator[list[Any]]) -> Iterator[Position]:
-    return chain.from_iterable(made_pages(pages, Position._make, _TIMES, snapshot.clock))
+    kind = Position if snapshot.has("workflow_runs", *KEY_COLUMNS) else PartOfPosition
+    return chain.from_iterable(made_pages(pages, kind._make, _TIMES, snapshot.clock))
 
 
 def _select(snapshot: Snapshot) -> Select[*tuple[Any, ...]]:
     from sqlalchemy import select
 
     runs = snapshot.table("workflow_runs")
-    return select(
-        runs.c.id,
-        runs.c.workflow_instance_id,
-        runs.c.status,
-        runs.c.last_history_sequence,
-        _or_null(snapshot, "last_progress_at"),
-        _or_null(snapshot, "updated_at"),
-    )
-
-
-def _or_null(snapshot: Snapshot, name: str) -> Any:
-    """The column, or NULL under its name where this version of the library has none."""
-    from sqlalchemy import null
-
-    runs = snapshot.table("workflow_runs")
-    return runs.c[name] if snapshot.has("workflow_runs", name) else null().label(name)
+    key = (snapshot.column("workflow_runs", name) for name in KEY_COLUMNS)
+    return select(runs.c.id, runs.c.workflow_instance_id, runs.c.status, *key)
 
 
 def _named(

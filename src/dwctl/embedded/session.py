@@ -9,8 +9,8 @@ behind a savepoint and is rolled back to it, which gives these locks back (Maria
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -29,8 +29,6 @@ LOCK_TIMEOUT: Final = 5.0
 GRACE: Final = 2.0
 """Seconds that the server has, beyond the statement timeout, to say itself that the time is over."""
 
-FETCHED_AT_ONCE: Final = 1000
-
 SCHEMA: Final = "while the schema was read"
 """What an error says of a query that asks which tables there are."""
 
@@ -48,7 +46,7 @@ class Session(ABC):
         self.target, self.timeout = target, timeout
         self.dialect = target.dialect
         self.as_of = ""
-        self._reading = self._holds = False
+        self._holds = False
         self._connection: Connection | None = None
 
     def open(self) -> None:
@@ -78,14 +76,14 @@ class Session(ABC):
     def why_absent(self, table: str) -> str | None:
         """None where a table that `columns` does not have is not there; else why it cannot be read, as a sentence."""
 
+    @abstractmethod
+    def withheld(self, table: str) -> frozenset[str] | None:
+        """The columns of a readable table that are there and may not be read; None where the server does not tell."""
+
     @contextmanager
     def bounded(self) -> Iterator[None]:
         """Let what runs inside take no longer than the statement timeout, where the driver would wait for ever."""
         yield
-
-    def abandon(self) -> None:
-        """Forget the rest of a result that failed; most drivers need nothing for it."""
-        return
 
     def complaint(self) -> str | None:
         """What has made the statement just read unreliable, as a sentence; asked before its locks are given back.
@@ -114,7 +112,7 @@ class Session(ABC):
 
     def whole(self, statement: Executable, when: str) -> list[Row[*tuple[Any, ...]]]:
         """Every row of a statement; `when` says in an error what was going on. Raises a DwctlError."""
-        self._start()
+        self._holds = True
         try:
             # One watch over all that it takes.
             with self.bounded():
@@ -123,56 +121,8 @@ class Session(ABC):
         except Exception as error:
             raise self.failure(error, when) from error
         finally:
-            self._end()
+            self._release()
         return rows
-
-    def stream(self, statement: Executable, about: str) -> Iterator[Row[*tuple[Any, ...]]]:
-        """The rows of a statement as they come; `about` says in an error what was read. Raises a DwctlError.
-
-        One result at a time: another statement before its end is a mistake in the program.
-        """
-        self._start()
-        count = 0
-        try:
-            # Closed before the savepoint is rolled back to, also when the caller stops early.
-            with closing(self._rows(statement)) as rows:
-                for row in rows:
-                    count += 1
-                    yield row
-        except GeneratorExit:
-            raise
-        except Exception as error:
-            raise self.failure(error, f"after {count:,} rows of {about}") from error
-        finally:
-            self._end()
-
-    def _start(self) -> None:
-        if self._reading:
-            raise RuntimeError("another result of this snapshot is still being read; use pages(), or read it whole")
-        self._reading = self._holds = True
-
-    def _end(self) -> None:
-        self._reading = False
-        self._release()
-
-    def _rows(self, statement: Executable) -> Generator[Row[*tuple[Any, ...]]]:
-        options = {"stream_results": True, "max_row_buffer": FETCHED_AT_ONCE}
-        with self.bounded():
-            result = self.connection.execute(statement, execution_options=options)
-        try:
-            while True:
-                with self.bounded():
-                    rows = result.fetchmany(FETCHED_AT_ONCE)
-                yield from rows
-                if not rows:
-                    break
-        except Exception:
-            self.abandon()
-            raise
-        finally:
-            with suppress(Exception):
-                result.close()
-        self._settle()
 
     def _settle(self) -> None:
         """After the last row: see whether it can be relied on, and give back what the statement locked."""

@@ -8,7 +8,7 @@ the same zone the application's own clock comes back; in any other it would be s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dwctl.embedded.database_url import MARIADB, MYSQL
 from dwctl.embedded.session import GRACE, LOCK_TIMEOUT, SCHEMA, Columns, Session
@@ -21,8 +21,6 @@ _NO_SUCH_TABLE = 1146
 
 class MysqlSession(Session):
     """See the module."""
-
-    _driver: Any = None
 
     def engine(self) -> Engine:
         """An engine whose connections give up when the server falls silent."""
@@ -51,7 +49,6 @@ class MysqlSession(Session):
 
     def begin(self, connection: Connection) -> None:
         """Every transaction read-only, statements and waits for locks bounded; then one consistent snapshot."""
-        self._driver = connection.connection.driver_connection
         ((version,),) = self.plain("SELECT VERSION()")
         self.dialect = MARIADB if "mariadb" in str(version).lower() else MYSQL
         if self.dialect == MARIADB:
@@ -69,7 +66,8 @@ class MysqlSession(Session):
         from sqlalchemy import bindparam, text
 
         statement = text(
-            "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+            "SELECT TABLE_NAME, COLUMN_NAME, CONCAT_WS(' collate ', COLUMN_TYPE, COLLATION_NAME) "
+            "FROM information_schema.COLUMNS "
             "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN :tables AND FIND_IN_SET('select', `PRIVILEGES`) "
             "ORDER BY TABLE_NAME, ORDINAL_POSITION"
         ).bindparams(bindparam("tables", expanding=True))
@@ -93,11 +91,8 @@ class MysqlSession(Session):
             )
         return f"no column of the table {table} may be read by this user"
 
-    def abandon(self) -> None:
-        """Keep PyMySQL from reading the rest of a stream off a line that is gone: it would complain on stderr."""
-        result = getattr(self._driver, "_result", None)
-        if result is not None:
-            result.unbuffered_active, self._driver._result = False, None
+    def withheld(self, table: str) -> None:
+        """The information schema shows a user no column without rights on it, so none is told from one not there."""
 
     def _quoted(self, name: str) -> str:
         return "`" + name.replace("`", "``").replace("%", "%%") + "`"

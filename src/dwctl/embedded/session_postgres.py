@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Timer
@@ -29,6 +30,24 @@ _COLUMNS = """
     ORDER BY c.relname, n.nspname, a.attnum
 """
 
+# What holds the rows that are read: the tables themselves, the partitions of one, and what a view is made of.
+_KEPT_IN = """
+    WITH RECURSIVE behind (oid) AS (
+        SELECT to_regclass(name)::oid FROM unnest(CAST(:names AS text[])) AS name
+        UNION
+        SELECT one.oid FROM behind, LATERAL (
+            SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = behind.oid
+            UNION ALL
+            SELECT d.refobjid FROM pg_catalog.pg_rewrite w
+            JOIN pg_catalog.pg_class v ON v.oid = w.ev_class AND v.relkind = 'v'
+            JOIN pg_catalog.pg_depend d ON d.objid = w.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+                AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            WHERE w.ev_class = behind.oid
+        ) AS one (oid)
+    )
+    SELECT oid FROM behind JOIN pg_catalog.pg_class USING (oid) WHERE relkind IN ('r', 'm')
+"""
+
 # pg_class is read as of the snapshot, the function looks at the table as it is now: TRUNCATE and a rewriting
 # ALTER TABLE give a table a new file, which is empty for older snapshots (documentation, "MVCC Caveats").
 _REWRITTEN = """
@@ -44,6 +63,7 @@ class PostgresSession(Session):
     def __init__(self, target: Any, timeout: float) -> None:
         super().__init__(target, timeout)
         self._why: dict[str, str] = {}
+        self._withheld: defaultdict[str, set[str]] = defaultdict(set)
         self._oids: list[int] = []
         self._overdue = self._watched = False
 
@@ -90,16 +110,20 @@ class PostgresSession(Session):
             elif not visible:
                 self._why[table] = f"the table {table} is in the schema {schema}, on which this user has no USAGE"
             else:
+                self._withheld[table].add(column)
                 self._why.setdefault(table, f"the table {table} is there, but this user has no SELECT on it")
         self._why = there | self._why
         names = [self._quoted(table) for table in found]
-        oids = text("SELECT to_regclass(name)::oid FROM unnest(CAST(:names AS text[])) AS name")
-        self._oids = [int(oid) for (oid,) in self.whole(oids.bindparams(names=names), SCHEMA)]
+        self._oids = [int(oid) for (oid,) in self.whole(text(_KEPT_IN).bindparams(names=names), SCHEMA)]
         return found
 
     def why_absent(self, table: str) -> str | None:
         """The catalogue shows every table, whoever may read it."""
         return self._why.get(table)
+
+    def withheld(self, table: str) -> frozenset[str]:
+        """The catalogue shows every column, whoever may read it."""
+        return frozenset(self._withheld[table])
 
     def complaint(self) -> str | None:
         """A table that was emptied or rewritten after the snapshot began would look empty.

@@ -1,8 +1,8 @@
 """A session at an SQLite file: opened read-only, and never in the way of the application's writers.
 
 Without WAL a reader keeps every writer from committing for as long as it reads. So a file that is not in WAL
-mode is copied first, in one go, into a private temporary database that vanishes with the session; the copy is
-the snapshot. In WAL mode readers and writers do not meet, and the file itself is read.
+mode is copied first, as it is at one moment, into a private temporary database that vanishes with the session; the
+copy is the snapshot. In WAL mode readers and writers do not meet, and the file itself is read.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from dwctl.embedded.database_errors import timed_out
 from dwctl.embedded.database_reasons import failure
 from dwctl.embedded.session import LOCK_TIMEOUT, Columns, Session
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _STEPS: Final = 20_000
 """Steps of SQLite's machine between two looks at the clock: about a millisecond."""
+
+_PAGES: Final = 1000
+"""Pages of the file that are copied between two looks at the clock: a few milliseconds."""
 
 
 class SqliteSession(Session):
@@ -47,10 +51,29 @@ class SqliteSession(Session):
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
         driver = sqlite3.connect(uri, uri=True, timeout=min(LOCK_TIMEOUT, self.timeout), isolation_level=None)
         try:
-            return driver if self._is_wal(driver) else _copied(driver)
+            return driver if self._is_wal(driver) else self._copied(driver)
         except BaseException:
             driver.close()
             raise
+
+    def _copied(self, driver: sqlite3.Connection) -> sqlite3.Connection:
+        """A copy of the whole database in a temporary file without a name; the source is closed.
+
+        The source's transaction keeps writers out until the copy is whole, which the statement timeout bounds.
+        """
+        deadline = time.monotonic() + self.timeout
+
+        def look(_status: int, _left: int, _pages: int) -> None:
+            if time.monotonic() > deadline:
+                raise timed_out(self.target, self.timeout, "while the file was copied")
+
+        driver.execute("BEGIN")
+        driver.execute("SELECT count(*) FROM sqlite_master")
+        with closing(driver), ExitStack() as on_failure:
+            copy = on_failure.enter_context(closing(sqlite3.connect("", isolation_level=None)))
+            driver.backup(copy, pages=_PAGES, progress=look)
+            on_failure.pop_all()
+        return copy
 
     def _is_wal(self, driver: sqlite3.Connection) -> bool:
         (mode,) = driver.execute("PRAGMA journal_mode").fetchone()
@@ -94,10 +117,6 @@ class SqliteSession(Session):
         """Absent is absent."""
         return None
 
-
-def _copied(driver: sqlite3.Connection) -> sqlite3.Connection:
-    """A copy of the whole database in a temporary file without a name; the source is closed."""
-    copy = sqlite3.connect("", isolation_level=None)
-    driver.backup(copy)
-    driver.close()
-    return copy
+    def withheld(self, table: str) -> frozenset[str]:
+        """SQLite has no rights of its own."""
+        return frozenset()

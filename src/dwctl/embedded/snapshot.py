@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from dwctl.embedded.database_reasons import failure
 from dwctl.embedded.database_url import POSTGRESQL
 from dwctl.embedded.expected_schema import EXPECTED
 from dwctl.embedded.gaps import Gap, GapKind
-from dwctl.embedded.schema import found_gaps, sql_table
+from dwctl.embedded.schema import found_gaps, no_column, sql_table
 from dwctl.embedded.wall_clock import UTC_CLOCK, WallClock
 
 if TYPE_CHECKING:
@@ -55,42 +56,49 @@ class Snapshot:
 
     @property
     def tables(self) -> Mapping[str, frozenset[str]]:
-        """Table without prefix → the columns that are there and may be read. Only tables of `EXPECTED`."""
+        """Table without prefix → the columns that are there and may be read, of those in `EXPECTED`."""
         return {table: frozenset(columns) for table, columns in self._columns.items()}
 
     def has(self, table: str, *columns: str) -> bool:
         """Whether the table, and every column named, is there and may be read."""
-        if table not in EXPECTED:
-            raise KeyError(f"{table} is not in EXPECTED: add it there")
+        if not EXPECTED[table].issuperset(columns):
+            raise KeyError(f"{', '.join(columns)} of {table} are not all in EXPECTED: add them there")
         return table in self._columns and all(column in self._columns[table] for column in columns)
 
     def table(self, name: str) -> Table:
         """The table with the columns that can be read. JSON and TEXT are text; times are as `instant` takes them.
 
-        Raises NotFound where it is not there, NotAuthorized where it may not be read.
+        Raises NotFound where it is not there, NotAuthorized where it may not be read; so does its `c` for a column.
         """
         if name not in self._tables:
             if not self.has(name):
-                raise self._absent(name)
-            self._tables[name] = sql_table(name, self._prefix, self._columns[name])
+                raise self._unread(name, None)
+            refusal = partial(self._unread, name)
+            self._tables[name] = sql_table(name, self._prefix, self._columns[name], refusal)
         return self._tables[name]
 
-    def _absent(self, name: str) -> Exception:
-        gap = next(gap for gap in self.gaps if gap.table == name and gap.column is None)
+    def column(self, table: str, name: str) -> ColumnElement[Any]:
+        """The column, or NULL of its type where it, or its table, cannot be read.
+
+        For what may be left out: with `table(...).c` a column is an error where it is missing.
+        """
+        return self.table(table).c[name] if self.has(table, name) else no_column(name, self.dialect)
+
+    def _unread(self, table: str, column: str | None) -> Exception:
+        gap = self.gap(table, column)
+        if gap is None:
+            raise KeyError(f"{table}.{column} is not in EXPECTED: add it there")
         reason = "database_not_granted" if gap.kind is GapKind.NOT_GRANTED else "not_an_embedded_database"
         return failure(reason, gap.sentence, where=self.location, next_step=gap.next_step)
 
+    def gap(self, table: str, *columns: str | None) -> Gap | None:
+        """Why the table, or the first of these columns that has a gap, cannot be read; None where nothing is."""
+        wanted = {None, *columns}
+        return next((gap for gap in self.gaps if gap.table == table and gap.column in wanted), None)
+
     def all(self, statement: Executable) -> list[Row[*tuple[Any, ...]]]:
-        """Every row at once: for what is known to be small. Raises a DwctlError."""
+        """Every row at once: for what is known to be small; for long lists take `pages`. Raises a DwctlError."""
         return self._session.whole(statement, "while rows were read")
-
-    def rows(self, statement: Executable) -> Iterator[Row[*tuple[Any, ...]]]:
-        """The rows as they come from the server, never all in memory. Raises a DwctlError.
-
-        Until the last one is read (or the iterator closed) this snapshot takes no other statement, and the table's
-        lock is held: for long lists take `pages`.
-        """
-        return self._session.stream(statement, "an answer")
 
     def pages(
         self, statement: Select[*tuple[Any, ...]], *keys: Column[Any], size: int = PAGE
@@ -141,9 +149,12 @@ class Snapshot:
 
         return column == any_(bindparam(None, list(values), type_=ARRAY(Text())))
 
-    def instant(self, value: object) -> str | None:
-        """A time of the database as UTC with microseconds and `Z`; None for NULL (and MySQL's zero date)."""
-        return None if value is None else self.clock.instant(value)
+    def instant(self, value: object, *whose: object) -> str | None:
+        """A time of the database as UTC with microseconds and `Z`; None for NULL (and MySQL's zero date).
+
+        `whose` are the column and the id of its row, for the error where it is no time.
+        """
+        return None if value is None else self.clock.instant(value, *whose)
 
 
 def _name(keys: tuple[Column[Any], ...]) -> str:
@@ -156,4 +167,8 @@ def _key(row: Row[*tuple[Any, ...]], keys: tuple[Column[Any], ...]) -> tuple[Any
 
 def _read(session: Session, prefix: str) -> dict[str, Mapping[str, str]]:
     found = session.columns([prefix + table for table in EXPECTED])
-    return {name.removeprefix(prefix) if prefix else name: columns for name, columns in found.items()}
+    return {
+        table: {name: kind for name, kind in found[prefix + table].items() if name in wanted}
+        for table, wanted in EXPECTED.items()
+        if prefix + table in found
+    }

@@ -21,15 +21,19 @@ _DIGITS: Final = str.maketrans("123456789", "000000000")
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """The zone of the application's times, and how it is known."""
+    """The zone of the application's times, and how it is known.
+
+    What has the shape of a time is shown as one: that its month has no such day is seen by who reckons with it.
+    """
 
     zone: tzinfo
     sentence: str
 
-    def instant(self, value: object) -> str | None:
+    def instant(self, value: object, *whose: object) -> str | None:
         """A wall time (text or datetime) as UTC with microseconds and `Z`; None for MySQL's zero date.
 
-        A value with a zone of its own keeps to that. Raises ServerFailed for what is not a time.
+        A value with a zone of its own keeps to that. Raises ServerFailed for what is not a time; `whose` are the column
+        and the id of the row that it is from, as far as they are known.
         """
         if isinstance(value, str):
             if self.zone is UTC and _PLAIN.fullmatch(whole := _with_its_zeros(value)):
@@ -39,14 +43,19 @@ class WallClock:
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
-                raise _unreadable() from None
+                raise unreadable_time(*whose) from None
         if not isinstance(value, datetime):
-            raise _unreadable()
+            raise unreadable_time(*whose)
         if value.tzinfo is None:
             if self.zone is UTC:
                 return value.isoformat(timespec="microseconds") + "Z"
             value = value.replace(tzinfo=self.zone)
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def shows_once(self, moment: datetime) -> bool:
+        """Whether no other moment has the wall time of this one: not so in the hour when clocks are put back."""
+        wall = moment.astimezone(self.zone)
+        return wall.replace(fold=0).utcoffset() == wall.replace(fold=1).utcoffset()
 
     def instants(self, values: Sequence[object]) -> list[str | None]:
         """What `instant` makes of each of many values, and None of None; a whole column at a time costs far less."""
@@ -75,8 +84,13 @@ def _with_its_zeros(text: str) -> str:
     return text.ljust(_LENGTH, "0") if _LENGTH_IN_SECONDS + 1 < len(text) < _LENGTH else text
 
 
-def _unreadable() -> Exception:
-    return failure("unreadable_time", "a time in the database cannot be read as one")
+def unreadable_time(*whose: object) -> Exception:
+    """The error of what a time column holds and is no time, or a day that its month does not have.
+
+    `whose` are the column and the id of the row, as far as they are known.
+    """
+    where = " of ".join(map(str, whose))
+    return failure("unreadable_time", "a time in the database cannot be read as one", where=where or None)
 
 
 UTC_CLOCK: Final = WallClock(UTC, "the application's times are taken as UTC, Laravel's default")

@@ -10,27 +10,50 @@ from rich.console import Console
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.embedded.inventory_runs import QUIESCE_RULES, RUNNING_ATTEMPT, Foreseen, Held, OldWorkflow, Summary, When
+from dwctl.embedded.inventory_runs import (
+    QUIESCE_RULES,
+    RUNNING_ATTEMPT,
+    Foreseen,
+    Group,
+    Held,
+    OldWorkflow,
+    Summary,
+    When,
+)
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import INDENT, Cell, columns, heading, line
+from dwctl.render.console_table import Table, table_lines
 from dwctl.render.text import one_line
-from dwctl.render.wording import size
+from dwctl.render.wording import size, to_the_second
+from dwctl.transfer.runtimes.drift import Carried
 from dwctl.transfer.runtimes.inventory import ExportState, InventoryTally, Standing
 
 _TOGETHER = 200
 """Runs whose cells stand one below the other; more would have to be kept in memory."""
 
 _STATUS_STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "terminated": "yellow"}
+_UNKNOWN: Cell = ("unknown", "bold yellow")
+_THERE: dict[bool | None, Cell] = {True: ("twice", "bold red"), False: ("there", "green"), None: _UNKNOWN}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def show_runs(runs: Iterable[Standing], stream: TextIO) -> None:
-    """Every run as it comes: who it is, whether it may move, and why not."""
+    """Every run as it comes, under headings: who it is, whether it may move, and why not."""
     console = console_for(stream)
-    left = iter(runs)
+    left, is_first, note = iter(runs), True, None
     while some := list(islice(left, _TOGETHER)):
-        for first, standing in zip(columns([_identity(one) for one in some]), some, strict=True):
+        table = Table(_HEADINGS, [_identity(one) for one in some], may_go=("age", "queue", "type"))
+        (head, *lines), _, gone = table_lines(console, table)
+        if is_first:
+            print_line(console, head)
+        for first, standing in zip(lines, some, strict=True):
             _print(console, first, _facts(standing))
+        is_first, note = False, note or gone
+    if note is not None:
+        print_line(console, note)
+
+
+_HEADINGS = ("fate", "status", "type", "instance", "run", "queue", "age")
 
 
 def _print(console: Console, first: Text, facts: list[Text]) -> None:
@@ -61,12 +84,14 @@ def _identity(standing: Standing) -> list[Cell]:
 def _moves(standing: Standing) -> Cell:
     """The one word that answers whether the run may be exported and imported now."""
     run = standing.run
-    if standing.imported is not None and standing.imported.state in {"imported", "already_imported"}:
-        return ("twice", "bold red") if standing.imported.moved else ("there", "green")
+    if standing.imported is not None and standing.imported.carried is Carried.IMPORTED:
+        return _THERE[standing.imported.moved]
     if run.must_be_quiesced:
         return ("held", "bold yellow")
-    if not run.eligible:
+    if run.eligible is False:
         return ("stays", "bold red")
+    if run.eligible is None or not run.known.links:
+        return _UNKNOWN
     if any(one.when is When.WITH_OTHERS for one in run.foreseen):
         return ("link", "yellow")
     return ("moves", "green")
@@ -113,7 +138,7 @@ def _relatives(standing: Standing) -> Iterator[Cell]:
 
 def _oddities(standing: Standing) -> Iterator[Cell]:
     run = standing.run
-    if not run.is_current and run.is_open:
+    if run.is_current is False and run.is_open:
         yield ("not the current run", "yellow")
     if run.row.compatibility:
         yield f"compatibility {run.row.compatibility}"
@@ -138,28 +163,49 @@ def _foreseen(foreseen: tuple[Foreseen, ...]) -> Iterator[Cell]:
 
 def _elsewhere(standing: Standing) -> Iterator[Cell]:
     if standing.exported is not None:
-        moved = standing.exported.state is ExportState.MOVED
-        since = ", moved since: export it again" if moved else ""
-        yield (f"exported {_when(standing.exported.exported_at)}{since}", "yellow" if moved else "green")
+        since = _SINCE_EXPORT[standing.exported.state]
+        yield (f"exported {_when(standing.exported.exported_at)}{since}", "yellow" if since else "green")
     if standing.imported is not None:
-        since = ", moved since: BOTH RUNTIMES RUN IT" if standing.imported.moved else ""
-        yield (f"ledger: {standing.imported.state}{since}", "bold red" if standing.imported.moved else "")
+        imported = standing.imported
+        since, style = _MOVED[imported.carried] if imported.moved else _UNMOVED[imported.moved]
+        yield (f"ledger: {imported.state}{since}", style)
+
+
+_SINCE_EXPORT = {
+    ExportState.CURRENT: "",
+    ExportState.MOVED: ", moved since: export it again",
+    ExportState.UNKNOWN: ", not known whether moved since",
+}
+_MOVED = {
+    Carried.IMPORTED: (", moved since: BOTH RUNTIMES RUN IT", "bold red"),
+    Carried.IN_DOUBT: (", moved since, and may be on the server too", "bold red"),
+    Carried.EXPORTED: (", moved since: export it again", "yellow"),
+}
+_UNMOVED = {False: ("", ""), None: (", not known whether moved since", "yellow")}
 
 
 def show_old(old: Iterable[OldWorkflow], stream: TextIO) -> None:
     """The open workflows of v1."""
     console = console_for(stream)
-    found = iter(old)
+    found, is_first = iter(old), True
     while some := list(islice(found, _TOGETHER)):
-        rows: list[list[Cell]] = [
-            [
-                ("v1", "bold red"), one.status, one.workflow_class or "-", one.id,
-                "-" if one.age_seconds is None else age(one.age_seconds),
-            ]
-            for one in some
-        ]  # fmt: skip
-        for said in columns(rows):
+        (head, *lines), _, _ = table_lines(console, Table(_OLD_HEADINGS, [_old_identity(one) for one in some]))
+        for said in (head, *lines) if is_first else lines:
             print_line(console, said)
+        is_first = False
+
+
+_OLD_HEADINGS = ("fate", "status", "class", "workflow", "age")
+
+
+def _old_identity(old: OldWorkflow) -> list[Cell]:
+    return [
+        ("v1", "bold red"),
+        old.status,
+        old.workflow_class or "-",
+        old.id,
+        "-" if old.age_seconds is None else age(old.age_seconds),
+    ]
 
 
 def show_summary(summary: Summary, tally: InventoryTally | None, stream: TextIO) -> None:
@@ -170,27 +216,32 @@ def show_summary(summary: Summary, tally: InventoryTally | None, stream: TextIO)
 
 
 def _summary_lines(summary: Summary, tally: InventoryTally | None) -> Iterator[Text]:
-    yield heading("type × status × queue", f"as of {one_line(summary.as_of)}")
+    yield heading("type × status × queue", f"as of {one_line(to_the_second(summary.as_of))}")
     if not summary.groups:
         yield line("no v2 run fits")
     rows: list[list[Cell]] = [[("runs", "dim"), ("type", "dim"), ("status", "dim"), ("queue", "dim"), ("held", "dim")]]
     for group in summary.groups:
-        held = group.leased_tasks + group.running_attempts
         status = (group.status, _STATUS_STYLES.get(group.status, ""))
-        rows.append([
-            f"{group.runs:>7,}", group.workflow_type, status, group.queue or "-",
-            (f"{counted(group.leased_tasks, 'lease')}, {counted(group.running_attempts, 'attempt')}", "yellow")
-            if held else "",
-        ])  # fmt: skip
+        rows.append([f"{group.runs:>7,}", group.workflow_type, status, group.queue or "-", _held_in(group)])
     if summary.groups:
         yield from columns(rows)
-    yield line(f"{sum(group.runs for group in summary.groups):>7,} v2 runs")
+    total = sum(group.runs for group in summary.groups)
+    yield line(f"{total:>7,} {'v2 run' if total == 1 else 'v2 runs'}")
     yield from _v1_lines(summary)
     if tally is not None:
         yield from _tally_lines(tally)
     if summary.gaps:
         yield heading("not read")
         yield from (line(("!", "bold yellow"), gap) for gap in summary.gaps)
+
+
+def _held_in(group: Group) -> Cell:
+    """What keeps runs of the group from moving; nothing where it is known that nothing does."""
+    found = ((group.leased_tasks, "lease"), (group.running_attempts, "attempt"))
+    if all(count == 0 for count, _ in found):
+        return ""
+    said = (f"{what}s not known" if count is None else counted(count, what) for count, what in found)
+    return (", ".join(said), "yellow")
 
 
 def _v1_lines(summary: Summary) -> Iterator[Text]:
@@ -205,16 +256,12 @@ def _v1_lines(summary: Summary) -> Iterator[Text]:
 
 def _tally_lines(tally: InventoryTally) -> Iterator[Text]:
     yield heading("what an import would make of them", "foreseen from rows; dwctl explain RULE says more")
-    rows: list[list[Cell]] = [[f"{tally.eligible:>7,}", (_WORDS["eligible"], "green")]]
-    for name in ("must_be_quiesced", "refused_otherwise", "later_of_link", "lost_fractions"):
-        rows += [[f"{count:>7,}", (_WORDS[name], "yellow")]] if (count := getattr(tally, name)) else []
-    for count, what, style in (
-        (tally.exported, "exported already", ""),
-        (tally.moved_since_export, "moved since their export: export them again", "yellow"),
-        (tally.imported, "imported already", ""),
-        (tally.moved_since_import, "MOVED SINCE THEIR IMPORT: both runtimes run them", "bold red"),
-    ):
-        if count:
+    rows: list[list[Cell]] = []
+    for name, (what, style) in _WORDS.items():
+        count = tally.known(name)
+        if count is None:
+            rows.append([f"{'?':>7}", (f"not known: {what}", "yellow")])
+        elif count or name == "eligible":
             rows.append([f"{count:>7,}", (what, style)])
     yield from columns(rows)
     if tally.rules:
@@ -223,12 +270,18 @@ def _tally_lines(tally: InventoryTally) -> Iterator[Text]:
 
 
 _WORDS = {
-    "eligible": "have no obstacle of their own",
-    "must_be_quiesced": "held by a worker: pause the embedded workers and wait for the leases",
-    "refused_otherwise": "refused for another reason",
-    "later_of_link": "later members of a link pair: refused after their partner, unless links are resolved",
-    "lost_fractions": "whole-number floats: the export command breaks their checksum, a batch export keeps it",
-}
+    "eligible": ("have no obstacle of their own", "green"),
+    "must_be_quiesced": ("held by a worker: pause the embedded workers and wait for the leases", "yellow"),
+    "refused_otherwise": ("refused for another reason", "yellow"),
+    "later_of_link": ("later in a link pair: refused after the partner, unless links are resolved", "yellow"),
+    "lost_fractions": ("whole-number floats: the export command breaks their checksum, a batch export keeps it",
+                       "yellow"),
+    "exported": ("exported already", ""),
+    "moved_since_export": ("moved since their export: export them again", "yellow"),
+    "imported": ("imported already", ""),
+    "moved_since_import": ("MOVED SINCE THEIR IMPORT: both runtimes run them", "bold red"),
+}  # fmt: skip
+"""The numbers of the tally in the order in which they are shown, with what each says."""
 
 
 def _when(moment: str | None) -> str:

@@ -33,6 +33,8 @@ GROUP_COLUMNS = (
 )
 """The columns of the summary."""
 
+_MOVED = {True: " and moved since", None: ", not known whether moved since", False: ""}
+
 _FORMULA = ("=", "+", "-", "@", "|", "%")
 
 
@@ -61,11 +63,11 @@ def _run_rows(runs: Iterable[Standing]) -> Iterator[dict[str, Any]]:
             for held in standing.run.work.held
         )
         row["foreseen"] = " ".join(dict.fromkeys(one.rule for one in standing.run.foreseen))
-        row["whole_floats"] = " ".join(standing.run.work.whole_floats)
+        row["whole_floats"] = " ".join(standing.run.work.whole_floats or ())
         exported, imported = standing.exported, standing.imported
         row["exported"] = None if exported is None else exported.state.value
         row["exported_at"] = None if exported is None else exported.exported_at
-        row["imported"] = None if imported is None else imported.state + (" and moved since" if imported.moved else "")
+        row["imported"] = None if imported is None else imported.state + _MOVED[imported.moved]
         yield row
 
 

@@ -60,4 +60,4 @@ def _totals(tally: InventoryTally) -> dict[str, Any]:
         *("runs", "eligible", "must_be_quiesced", "lost_fractions", "later_of_link", "refused_otherwise", "exported"),
         *("moved_since_export", "imported", "moved_since_import"),
     )
-    return {name: getattr(tally, name) for name in names} | {"foreseen": dict(sorted(tally.rules.items()))}
+    return {name: tally.known(name) for name in names} | {"foreseen": dict(sorted(tally.rules.items()))}

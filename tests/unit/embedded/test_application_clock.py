@@ -14,6 +14,7 @@ from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.gaps import GapKind
 from dwctl.errors import RequestNotPossible
 from dwctl.secret import Secret
+from rows_of_bundles import change
 
 WINTER = datetime(2026, 1, 10, 12, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 10, 12, tzinfo=UTC)
@@ -85,14 +86,44 @@ def test_what_is_no_zone_is_no_evidence(tmp_path: Path, ahead: timedelta) -> Non
     sentence, noon, doubts = clock(database(tmp_path, (WINTER, ahead)))
     assert "taken as UTC" in sentence
     assert noon == "2026-01-10T12:00:00.000000Z"
-    assert doubts == []
+    assert doubts == [f"{sentence}: no row of its own tells"]
 
 
 @pytest.mark.parametrize("payload", ["", "no json", "[]", '{"command": 1}', '{"command": {"accepted_at": "today"}}'])
 def test_payloads_without_a_moment_are_passed_over(tmp_path: Path, payload: str) -> None:
     sentence, _, doubts = clock(database(tmp_path, (WINTER, timedelta(hours=2)), payload=payload))
     assert "taken as UTC" in sentence
+    assert len(doubts) == 1
+
+
+def test_without_runs_there_is_nothing_to_misread(tmp_path: Path) -> None:
+    sentence, _, doubts = clock(database(tmp_path))
+    assert "taken as UTC" in sentence
     assert doubts == []
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "DROP TABLE workflow_history_events",
+        "DELETE FROM workflow_history_events",
+        "UPDATE workflow_history_events SET payload = replace(payload, '2026-01-10', '2026-02-30')",
+        "UPDATE workflow_runs SET created_at = '2026-02-30 12:00:00.000000'",
+        "UPDATE workflow_runs SET created_at = NULL",
+        "ALTER TABLE workflow_runs RENAME COLUMN created_at TO begun_at",
+    ],
+)
+def test_a_clock_that_no_row_tells_is_a_doubt_until_it_is_named(tmp_path: Path, lost: str) -> None:
+    made = database(tmp_path, (WINTER, timedelta(hours=-5)))
+    change(tmp_path / "app.sqlite", lost)
+    _, noon, doubts = clock(made)
+    assert noon == "2026-01-10T12:00:00.000000Z"
+    assert doubts == ["the application's times are taken as UTC, Laravel's default: no row of its own tells"]
+    named = EmbeddedDatabase.open(Secret(str(made.location)), zone="America/New_York")
+    assert clock(named) == (
+        "the application's clock is taken to show America/New_York, as it was named: no row of its own tells",
+        "2026-01-10T17:00:00.000000Z", [],
+    )  # fmt: skip
 
 
 def test_a_zone_that_was_named_is_held_against_the_rows(tmp_path: Path) -> None:

@@ -35,11 +35,25 @@ def says(value: Any, code: int = 0, *, before: str = "", after: str = "") -> Cal
         ({"surprise": True}, Answer.UNKNOWN, 0),
         ("nothing here", Answer.UNKNOWN, 0),
         ('{"workflows": [', Answer.UNKNOWN, 0),
+        ({"error": "SQLSTATE[42S02]", "data": []}, Answer.UNKNOWN, 0),
+        ({"error": None, "data": []}, Answer.PASS, 0),
+        ({"data": [], "total": 0, "next_page": None}, Answer.PASS, 0),
+        ({"data": [], "total": 7}, Answer.UNKNOWN, 0),
+        ({"open": [], "count": 5}, Answer.UNKNOWN, 0),
+        ({"data": [], "next_page": 2}, Answer.UNKNOWN, 0),
+        ({"data": [{"id": 5}], "count": 1, "has_more": False}, Answer.FAIL, 1),
     ],
 )
 def test_open_v1_workflows_by_artisan(document: Any, answer: Answer, count: int) -> None:
     result = v1_by_artisan(says(document), Asked())
     assert (result.answer, result.count) == (answer, count)
+
+
+@pytest.mark.parametrize("document", [[], {"workflows": []}, {"error": "SQLSTATE[42S02]", "data": []}])
+def test_a_listing_that_failed_proves_nothing(document: Any) -> None:
+    result = v1_by_artisan(says(document, 1), Asked())
+    assert result.answer is Answer.UNKNOWN
+    assert result.said == "artisan workflow:v1:list failed (exit code 1)"
 
 
 def test_noise_around_the_document_is_passed_over() -> None:
@@ -56,6 +70,11 @@ def test_noise_around_the_document_is_passed_over() -> None:
         ({"ready": False, "findings": ["v1 is open"]}, Answer.FAIL),
         ({"ready": "yes"}, Answer.UNKNOWN),
         ([], Answer.UNKNOWN),
+        ({"ready": True, "findings": {"v1": "is open"}}, Answer.UNKNOWN),
+        ({"ready": True, "findings": None}, Answer.PASS),
+        ({"ready": True, "findings": [7]}, Answer.WARN),
+        ({"ready": True, "error": "no connection"}, Answer.UNKNOWN),
+        ({"ready": False, "findings": {"v1": "is open"}}, Answer.FAIL),
     ],
 )
 def test_readiness_by_artisan(document: Any, answer: Answer) -> None:
@@ -70,6 +89,11 @@ def test_readiness_by_artisan(document: Any, answer: Answer) -> None:
     assert asked == [("workflow:v2:upgrade-status", "--strategy=coexist", "--json")]
 
 
+@pytest.mark.parametrize(("ready", "answer"), [(True, Answer.UNKNOWN), (False, Answer.FAIL)])
+def test_readiness_from_a_command_that_failed_is_not_believed(ready: bool, answer: Answer) -> None:
+    assert upgrade_by_artisan(says({"ready": ready}, 1), Asked()).answer is answer
+
+
 @pytest.mark.parametrize(
     ("document", "code", "answer"),
     [
@@ -79,6 +103,8 @@ def test_readiness_by_artisan(document: Any, answer: Answer) -> None:
         ({"healthy": True}, 1, Answer.FAIL),
         ({"healthy": False, "findings": ["no worker"]}, 0, Answer.FAIL),
         ({"something": 1}, 0, Answer.UNKNOWN),
+        ({"healthy": True, "findings": "none"}, 0, Answer.UNKNOWN),
+        ({"healthy": True, "error": "no connection"}, 0, Answer.UNKNOWN),
     ],
 )
 def test_health_by_artisan(document: Any, code: int, answer: Answer) -> None:

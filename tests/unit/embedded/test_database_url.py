@@ -47,6 +47,10 @@ REFUSED = [
     ("sqlite://relative/file", "three slashes"),
     ("mysql://u:top-secret@db/orders?init_command=DROP", "does not pass on"),
     ("postgresql://u:top-secret@db/orders?service=x", "does not pass on"),
+    ("mysql://u:pa@top-secret@db:3307/orders", "where its password ends"),
+    ("postgresql://u:pa@top-secret/x@db/orders", "where its password ends"),
+    ("mariadb://u:pa@top/secret?top-secret@db/orders", "where its password ends"),
+    ("mysql://u/v:top-secret@db/orders", "where its password ends"),
 ]
 
 

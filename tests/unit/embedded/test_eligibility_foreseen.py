@@ -23,7 +23,7 @@ UNSEEN_IN_ROWS = {*UNSEEN, "integrity.signature_key_unavailable", "bundle.integr
 
 
 def runs_of(path: Path, *, deep: bool = False) -> dict[str, InventoryRun]:
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as database, database.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         return {run.row.run_id: run for run in inventory(snapshot, deep=deep)}
 
 
@@ -178,7 +178,7 @@ def test_a_partner_that_is_not_in_the_selection_leaves_the_link_free(tmp_path: P
     change(path, "UPDATE workflow_runs SET workflow_type = 'other' WHERE id = 'a'")
     from dwctl.embedded.filters import RunFilter
 
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as database, database.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         (run,) = inventory(snapshot, RunFilter(types=("t",)))
         assert run.foreseen == ()
         first, second = inventory(snapshot)
@@ -190,7 +190,7 @@ def test_a_partner_that_is_not_in_the_selection_leaves_the_link_free(tmp_path: P
 def test_what_is_imported_has_written_its_links(tmp_path: Path) -> None:
     path = empty_database(tmp_path)
     chain(path, "a", "b")
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as database, database.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         first, second = inventory(snapshot, is_imported=lambda run_id: run_id == "b")
     assert [one.detail for one in first.foreseen] == ["b"]
     assert second.foreseen == ()

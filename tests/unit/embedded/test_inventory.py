@@ -17,14 +17,17 @@ from dwctl.embedded.inventory import inventory, open_v1
 from dwctl.embedded.inventory_runs import InventoryRun
 from dwctl.embedded.inventory_summary import GroupCount, summarised, summary_of
 from dwctl.embedded.snapshot import Snapshot
-from dwctl.errors import NotFound, RequestNotPossible
+from dwctl.errors import NotFound, RequestNotPossible, ServerFailed
 from dwctl.secret import Secret
+from dwctl.transfer.runtimes.inventory import InventoryTally, Standing
 from rows_of_bundles import change, empty_database, insert, sample_database
+
+JOINED = ("workflow_instances", "workflow_run_summaries")
 
 
 @contextmanager
 def snapshot_of(path: Path) -> Iterator[Snapshot]:
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as database, database.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         yield snapshot
 
 
@@ -197,8 +200,8 @@ def test_the_summary_is_what_plain_sql_groups(sample: Path) -> None:
     assert [tuple(group[:6]) for group in summary.groups] == [(*row[:4], utc(row[4]), utc(row[5])) for row in plain]
     leases = asked(sample, "SELECT count(*) FROM workflow_tasks WHERE status = 'leased'")[0][0]
     attempts = asked(sample, "SELECT count(*) FROM activity_attempts WHERE status = 'running'")[0][0]
-    assert sum(group.leased_tasks for group in summary.groups) == leases > 0
-    assert sum(group.running_attempts for group in summary.groups) == attempts > 0
+    assert sum(group.leased_tasks or 0 for group in summary.groups) == leases > 0
+    assert sum(group.running_attempts or 0 for group in summary.groups) == attempts > 0
 
 
 def test_the_open_workflows_of_v1(sample: Path) -> None:
@@ -241,6 +244,10 @@ def test_the_open_workflows_of_v1(sample: Path) -> None:
         "ALTER TABLE workflow_runs RENAME COLUMN payload_codec TO x",
         "ALTER TABLE workflow_tasks RENAME COLUMN lease_owner TO x",
         "ALTER TABLE activity_executions RENAME COLUMN activity_class TO x",
+        "ALTER TABLE workflow_runs RENAME COLUMN run_number TO x",
+        "ALTER TABLE workflow_runs RENAME COLUMN last_history_sequence TO x",
+        "ALTER TABLE workflow_instances RENAME COLUMN id TO x",
+        "ALTER TABLE workflow_run_summaries RENAME COLUMN id TO x",
     ],
 )
 def test_an_older_schema_still_has_an_inventory(tmp_path: Path, statement: str) -> None:
@@ -252,8 +259,7 @@ def test_an_older_schema_still_has_an_inventory(tmp_path: Path, statement: str) 
     with snapshot_of(path) as snapshot:
         summary = summarised(snapshot, RunFilter())
     assert sum(group.runs for group in summary.groups) == len(whole)
-    named = {"DROP TABLE workflow_commands", "ALTER TABLE workflow_tasks RENAME COLUMN lease_owner TO x"}
-    assert summary.gaps or statement in named
+    assert summary.gaps
     if statement == "DROP TABLE workflows":
         assert summary.v1 is None
         assert summary.no_v1
@@ -266,12 +272,113 @@ def test_a_filter_on_a_column_that_is_not_there_is_refused(tmp_path: Path) -> No
         runs_of(path, RunFilter(queues=("default",)))
 
 
+@pytest.mark.parametrize("table", ["workflow_tasks", "activity_attempts"])
+def test_who_holds_a_run_is_not_known_where_it_cannot_be_read(tmp_path: Path, table: str) -> None:
+    path = sample_database(tmp_path)
+    whole = runs_of(path)
+    change(path, f"DROP TABLE {table}")
+    found = runs_of(path)
+    assert {run.eligible for run in found.values()} == {None, False}
+    assert {run.must_be_quiesced for run in found.values()} <= {None, True}
+    assert all(run.eligible is not False for run_id, run in found.items() if whole[run_id].eligible)
+    for answer in (True, False):
+        for wanted in (RunFilter(eligible=answer), RunFilter(quiesce=answer)):
+            with pytest.raises(RequestNotPossible, match=table), snapshot_of(path) as snapshot:
+                inventory(snapshot, wanted)
+    field = "leased_tasks" if table == "workflow_tasks" else "running_attempts"
+    with snapshot_of(path) as snapshot:
+        summary = summarised(snapshot, RunFilter())
+        count = GroupCount()
+        for run in inventory(snapshot):
+            count.add(run)
+        assert summary_of(snapshot, RunFilter(), count.groups()) == summary
+    assert {getattr(group, field) for group in summary.groups} == {None}
+    tally = InventoryTally()
+    for run in found.values():
+        tally.add(Standing(run))
+    assert (tally.known("eligible"), tally.known("must_be_quiesced")) == (None, None)
+    assert tally.known("lost_fractions") == sum(bool(run.work.whole_floats) for run in whole.values())
+
+
+def test_the_deep_look_needs_the_events_and_the_other_does_not(tmp_path: Path) -> None:
+    path = sample_database(tmp_path)
+    whole = runs_of(path, RunFilter(eligible=True))
+    change(path, "ALTER TABLE workflow_history_events RENAME COLUMN event_type TO x")
+    assert whole.keys() == runs_of(path, RunFilter(eligible=True)).keys()
+    assert True not in {run.eligible for run in runs_of(path, deep=True).values()}
+    with pytest.raises(RequestNotPossible, match="event_type"):
+        runs_of(path, RunFilter(eligible=True), deep=True)
+
+
+def test_an_id_that_cannot_be_read_joins_nothing(tmp_path: Path) -> None:
+    """Without it each run would be listed beside every row of the other table."""
+    path = sample_database(tmp_path)
+    whole = runs_of(path)
+    change(path, *(f"ALTER TABLE {table} RENAME COLUMN id TO x" for table in JOINED))
+    found = runs_of(path)
+    assert list(found) == list(whole)
+    assert {(run.row.run_count, run.row.history_events) for run in found.values()} == {(None, None)}
+    assert [run.is_current for run in found.values()] == [run.is_current for run in whole.values()]
+
+
+def test_without_a_number_no_run_is_called_current(tmp_path: Path) -> None:
+    path = sample_database(tmp_path)
+    change(path, "ALTER TABLE workflow_runs RENAME COLUMN run_number TO x")
+    found = runs_of(path)
+    assert {run.is_current for run in found.values()} == {None}
+    assert "workflow.non_terminal_not_current" not in {one.rule for run in found.values() for one in run.foreseen}
+
+
+@pytest.mark.parametrize("column", ["last_history_sequence", "last_progress_at"])
+def test_without_its_parts_there_is_no_dedupe_key(tmp_path: Path, column: str) -> None:
+    path = sample_database(tmp_path)
+    change(path, f"ALTER TABLE workflow_runs RENAME COLUMN {column} TO x")
+    assert {run.dedupe_key for run in runs_of(path).values()} == {None}
+
+
+def test_an_age_is_told_by_the_creation_where_the_start_cannot_be_read(tmp_path: Path) -> None:
+    path = sample_database(tmp_path)
+    whole = list(runs_of(path, RunFilter(older_than=60.0)))
+    change(path, "ALTER TABLE workflow_runs RENAME COLUMN started_at TO x")
+    assert list(runs_of(path, RunFilter(older_than=60.0))) == whole
+    change(path, "ALTER TABLE workflow_runs RENAME COLUMN created_at TO y")
+    with pytest.raises(RequestNotPossible, match="no column created_at"):
+        runs_of(path, RunFilter(older_than=60.0))
+
+
 def test_a_database_without_runs_is_refused(tmp_path: Path) -> None:
     path = sample_database(tmp_path)
     change(path, "DROP TABLE workflow_runs")
     with pytest.raises(NotFound) as raised, snapshot_of(path) as snapshot:
         list(inventory(snapshot))
     assert raised.value.reason == "not_an_embedded_database"
+
+
+@pytest.mark.parametrize("wrong", ["''", "'infinity'", "'12026-01-01 00:00:00'", "x'ff'", "'2026-02-30 00:00:00'"])
+def test_a_time_that_cannot_be_read_is_named_with_its_row(tmp_path: Path, wrong: str) -> None:
+    path = sample_database(tmp_path)
+    run = list(runs_of(path))[7]
+    change(path, f"UPDATE workflow_runs SET started_at = {wrong} WHERE id = '{run}'")  # noqa: S608
+    with pytest.raises(ServerFailed) as raised:
+        runs_of(path)
+    where = "the start" if "02-30" in wrong else "workflow_runs.started_at"
+    assert (raised.value.reason, raised.value.where) == ("unreadable_time", f"{where} of {run}")
+
+
+def test_a_lease_that_cannot_be_read_is_named_with_its_row(tmp_path: Path) -> None:
+    path = sample_database(tmp_path)
+    change(path, "UPDATE workflow_tasks SET lease_expires_at = 'soon' WHERE status = 'leased'")
+    with pytest.raises(ServerFailed) as raised:
+        runs_of(path)
+    assert str(raised.value.where).startswith("workflow_tasks.lease_expires_at of ")
+
+
+def test_text_that_is_stored_as_bytes_is_text(tmp_path: Path) -> None:
+    """SQLite keeps in any column what it is given; the application reads such a value as text, too."""
+    path = sample_database(tmp_path)
+    before = [run._replace(age_seconds=None) for run in runs_of(path).values()]
+    change(path, "UPDATE workflow_runs SET status = CAST(status AS BLOB), workflow_type = CAST(workflow_type AS BLOB)")
+    assert [run._replace(age_seconds=None) for run in runs_of(path).values()] == before
 
 
 def test_the_newest_run_is_the_current_one_whatever_the_instance_says(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from dwctl.embedded.database_url import database_target
 from dwctl.embedded.laravel_env import parse_env, read_laravel_env
 from dwctl.errors import DwctlError, RequestNotPossible, UnreadableInput
 
@@ -20,7 +21,9 @@ from dwctl.errors import DwctlError, RequestNotPossible, UnreadableInput
         ("A=", ""),
         ("A=# nothing", ""),
         ("A=before # comment", "before"),
-        ("A=with#inside", "with#inside"),
+        ("A=with#inside", "with"),
+        ("A='with#inside'#after", "with#inside"),
+        ('A="with#inside"', "with#inside"),
         ('A="a # b" # comment', "a # b"),
         ("A='single $\\{B} \\n'", "single $\\{B} \\n"),
         ('A="two\nlines"', "two\nlines"),
@@ -38,6 +41,29 @@ from dwctl.errors import DwctlError, RequestNotPossible, UnreadableInput
 )
 def test_values(text: str, value: str) -> None:
     assert parse_env(text, ".env")["A"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DB_PASSWORD=null\nDB_SOCKET=null", "mysql://u@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=(NULL)\nDB_PORT=Null", "mysql://u@127.0.0.1:3306/x"),
+        ('DB_PASSWORD="null"', "mysql://u@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=empty\nDB_SOCKET=(empty)", "mysql://u@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=true", "mysql://u:1@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=(false)", "mysql://u@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=nullified", "mysql://u:nullified@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=((null))", "mysql://u:%28%28null%29%29@127.0.0.1:3306/x"),
+        ("DB_PASSWORD=nu(ll)", "mysql://u:nu%28ll%29@127.0.0.1:3306/x"),
+        ("DB_URL=null", "mysql://u@127.0.0.1:3306/x"),
+    ],
+)
+def test_the_words_of_laravel_are_values(tmp_path: Path, text: str, expected: str) -> None:
+    """`env()` of Laravel gives null for `null`, and the empty text for `empty`, quoted or not."""
+    head = "DB_CONNECTION=mysql\nDB_DATABASE=x\nDB_USERNAME=u\nDB_PREFIX=(empty)\nAPP_TIMEZONE=null\n"
+    read = read_laravel_env(written(tmp_path, head + text))
+    assert read.url.reveal() == expected
+    assert (read.prefix, read.zone) == ("", None)
 
 
 def test_a_quote_that_is_not_closed_names_its_line() -> None:
@@ -79,6 +105,11 @@ def test_a_server(tmp_path: Path) -> None:
         ("DB_CONNECTION=mysql\nDB_HOST=::1\nDB_DATABASE=x", "mysql://[::1]:3306/x"),
         ("DB_CONNECTION=mysql\nDB_URL=mysql://a:b@c/d", "mysql://a:b@c/d"),
         ("DB_CONNECTION=sqlite\nDB_DATABASE=/var/x.sqlite", "sqlite:////var/x.sqlite"),
+        ("DB_URL=sqlite:////var/x.sqlite", "sqlite:////var/x.sqlite"),
+        (
+            "DB_CONNECTION=pgsql\nDB_HOST=/run/my pg\nDB_USERNAME=u\nDB_DATABASE=x",
+            "postgresql://u@:5432/x?host=/run/my%20pg",
+        ),
     ],
 )
 def test_urls(tmp_path: Path, text: str, expected: str) -> None:
@@ -89,6 +120,14 @@ def test_urls(tmp_path: Path, text: str, expected: str) -> None:
 def test_a_relative_sqlite_file_counts_from_the_application(tmp_path: Path, line: str, name: str) -> None:
     read = read_laravel_env(written(tmp_path, f"DB_CONNECTION=sqlite\n{line}"))
     assert read.url.reveal() == f"sqlite:///{tmp_path / name}"
+    read = read_laravel_env(written(tmp_path, f"DB_URL=sqlite:///{name}"))
+    assert read.url.reveal() == f"sqlite:///{tmp_path / name}"
+
+
+@pytest.mark.parametrize("name", ["what?.sqlite", "100%41.sqlite", "a b#c.sqlite"])
+def test_the_name_of_an_sqlite_file_is_the_whole_name(tmp_path: Path, name: str) -> None:
+    read = read_laravel_env(written(tmp_path, f"DB_CONNECTION=sqlite\nDB_DATABASE='{name}'"))
+    assert database_target(read.url).path == tmp_path / name
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,21 @@ def test_summer_and_winter_of_a_named_zone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("moment", "once"),
+    [
+        ("2026-10-24T23:59:59+00:00", True),
+        ("2026-10-25T00:00:00+00:00", False),
+        ("2026-10-25T01:59:59+00:00", False),
+        ("2026-10-25T02:00:00+00:00", True),
+        ("2026-03-29T01:00:00+00:00", True),
+    ],
+)
+def test_the_hour_in_which_clocks_are_put_back_is_shown_twice(moment: str, once: bool) -> None:
+    assert BERLIN.shows_once(datetime.fromisoformat(moment)) is once
+    assert UTC_CLOCK.shows_once(datetime.fromisoformat(moment))
+
+
+@pytest.mark.parametrize(
     "value", ["yesterday", "2026-13-01 00:00:00.000000x", "xxxx-xx-xx xx:xx:xx.xxxxxx", 1761283558, b"x"]
 )
 def test_what_is_no_time_is_refused(value: object) -> None:

@@ -162,10 +162,9 @@ def moment_of(value: str | date | None, key: str, mistakes: Mistakes) -> str | N
         return None
     try:
         return moment(value if isinstance(value, str) else value.isoformat(), f"`{key}`")
-    except (RequestNotPossible, OverflowError) as error:
-        said = error.message if isinstance(error, RequestNotPossible) else f"`{key}` is no moment of our times"
+    except RequestNotPossible as error:
         step = f"Write it as {key} = 2026-11-23T08:00:00Z."
-        mistakes.append(Mistake(place("cutover", None, key), said, step))
+        mistakes.append(Mistake(place("cutover", None, key), error.message, step))
         return None
 
 

@@ -14,8 +14,8 @@ from dwctl.bundle.loose import string
 from dwctl.bundle.view import BundleView
 from dwctl.checklist.description.initial import Seen
 from dwctl.errors import AnswerIsNo, DwctlError
+from dwctl.transfer.files.processes import in_processes
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, load_document
-from dwctl.transfer.files.verification import in_processes
 
 _DONE: Final = frozenset({"completed", "failed", "cancelled"})
 

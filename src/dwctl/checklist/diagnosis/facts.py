@@ -176,7 +176,7 @@ class InLedger:
 @dataclass(frozen=True, slots=True)
 class InEmbedded:
     """The run in the embedded application. `moved` says how it moved since its import, None where it did not or where
-    that is not known; `held_by` are leases; `ready` counts ready tasks.
+    that is not known; `held_by` are leases; `ready` counts ready tasks, None where they cannot be read.
     """
 
     side: Side
@@ -184,7 +184,7 @@ class InEmbedded:
     moved: str | None = None
     doubt: str | None = None
     held_by: tuple[str, ...] = ()
-    ready: int = 0
+    ready: int | None = 0
 
 
 class Elsewhere(NamedTuple):

@@ -238,7 +238,7 @@ def _side_of_row(row: LedgerRow) -> Side:
 
 
 def _embedded(run: InventoryRun | Position, row: LedgerRow | None, *, on_server: bool) -> InEmbedded:
-    position = run if isinstance(run, Position) else _position(run)
+    position = run if isinstance(run, Position) else run.position
     moved = doubt = None
     if row is not None:
         drift = judge(of_ledger(row), position)
@@ -259,13 +259,6 @@ def _embedded(run: InventoryRun | Position, row: LedgerRow | None, *, on_server:
     )  # fmt: skip
     held = tuple(f"{one.kind} held by {one.owner or 'nobody named'}" for one in run.work.held)
     return InEmbedded(side, run.is_open, moved, doubt, held, run.work.ready_tasks)
-
-
-def _position(run: InventoryRun) -> Position:
-    row = run.row
-    return Position(
-        row.run_id, row.instance_id, row.status, row.last_history_sequence, row.last_progress_at, row.updated_at
-    )
 
 
 def _rows_told(rows: list[LedgerRow]) -> str:

@@ -13,7 +13,9 @@ _LEASED: Final = frozenset({"tasks.leased_task_present", "activities.running_att
 _IMPORT: Final = "dwctl history-import{options} --namespace {namespace} {file}"
 _DRY_RUN: Final = "dwctl history-import{options} --namespace {namespace} --dry-run {file}"
 _SHOW: Final = "dwctl ledger show{ledger_option} {run}"
-_EXPORT: Final = "dwctl history-export --source embedded --output-dir {folder} --refresh {id}"
+_EXPORT: Final = (
+    "dwctl history-export --source embedded --output-dir {folder} --refresh --quiesce --wait-leases 5m {id}"
+)
 _BEFORE: Final = frozenset({LedgerState.REFUSED, LedgerState.FAILED, LedgerState.PLANNED, LedgerState.SKIPPED})
 
 

@@ -27,6 +27,13 @@ def _waits(facts: Facts, kind: str) -> list[Wait]:
     return [wait for wait in here.work.waits if wait.kind == kind]
 
 
+def _rightly(facts: Facts, kind: str) -> list[Wait]:
+    """The same of a run whose deadlines are known not to be over: of another nobody knows whether it may still wait."""
+    if facts.here is None or any(facts.age(text) is None for text in facts.here.deadlines):
+        return []
+    return _waits(facts, kind)
+
+
 def _due(facts: Facts) -> Seen | None:
     for wait in _waits(facts, "timer"):
         age = facts.age(wait.due_at)
@@ -39,8 +46,11 @@ def _deadline(facts: Facts) -> Seen | None:
     here = facts.here
     if here is None or not here.is_open:
         return None
-    over = next((text for text in here.deadlines if (facts.age(text) or 0.0) > _GRACE), None)
-    return None if over is None else Seen(f"it had to be over by {over}, and the server has not closed it")
+    for text in here.deadlines:
+        age = facts.age(text)
+        if age is not None and age > _GRACE:
+            return Seen(f"it had to be over by {text}, and the server has not closed it")
+    return None
 
 
 def _child_missing(facts: Facts) -> Seen | None:
@@ -125,7 +135,7 @@ def _rests(kind: str, told: str) -> Callable[[Facts], Seen | None]:
     """A row that fits an open run that waits for something of this kind."""
 
     def find(facts: Facts) -> Seen | None:
-        for wait in _waits(facts, kind):
+        for wait in _rightly(facts, kind):
             until = f" until {wait.due_at}" if wait.due_at else ""
             return Seen(f"it waits for {told}{f' {wait.name}' if wait.name else ''}{until}",
                         {"name": wait.name, "child": wait.child_id or wait.child_run_id})  # fmt: skip
@@ -135,15 +145,16 @@ def _rests(kind: str, told: str) -> Callable[[Facts], Seen | None]:
 
 
 def _update(facts: Facts) -> Seen | None:
-    waits = _waits(facts, "update")
+    waits = _rightly(facts, "update")
     if not waits or not any(claim.task.kind == "workflow" for claim in facts.claims):
         return None
     return Seen(f"it has the update {waits[0].name or ''} to apply, and a workflow task for it")
 
 
 def _later(facts: Facts) -> Seen | None:
-    for wait in _waits(facts, "timer"):
-        if wait.due_at is not None and (facts.age(wait.due_at) or 0.0) <= _GRACE:
+    for wait in _rightly(facts, "timer"):
+        age = facts.age(wait.due_at)
+        if age is not None and age <= _GRACE:
             return Seen(f"it waits for a timer that is due at {wait.due_at}")
     return None
 
@@ -203,6 +214,8 @@ def _unknown(facts: Facts) -> Seen | None:
     also = f"; without an answer: {missing}" if missing else ""
     silent = ", ".join(place.value for place in facts.not_asked)
     also += f"; not asked: {silent}" if silent else ""
+    if facts.server_now is None and facts.here is not None and facts.here.is_open:
+        also += "; the server's clock is not known, so nobody can tell which of its times are over"
     status = "" if facts.here is None else f" ({facts.here.row.status})"
     return Seen(f"why run {facts.run_id or facts.wanted}{status} does not go on is not known{also}")
 

@@ -28,8 +28,8 @@ from dwctl.checklist.facts.verified import Row, VerifiedFiles
 from dwctl.errors import NotRepairable, RequestNotPossible, UndecodableDocument, UnreadableInput
 from dwctl.transfer.files.compression import Compression, compression_by_name
 from dwctl.transfer.files.marks import mark_of
+from dwctl.transfer.files.processes import in_processes
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, find_bundles, read_bundle
-from dwctl.transfer.files.verification import in_processes
 
 T = TypeVar("T")
 

@@ -8,12 +8,10 @@ from typing import Final
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.checklist.facts.facts import BundleSet, DriftFacts, LedgerFact, LedgerFacts
 from dwctl.embedded.open_work import open_work, unread_work
-from dwctl.transfer.ledger.rows import LedgerState
-from dwctl.transfer.runtimes.drift import Carried, Drift, DriftState, Expected, compare
+from dwctl.transfer.runtimes.drift import Carried, Drift, DriftState, Expected, carried_by, compare
 from dwctl.transfer.runtimes.positions import EmbeddedSide, Look
 
 _BUNDLE: Final = "bundle"
-_IN_DOUBT: Final = frozenset({LedgerState.SENDING, LedgerState.UNKNOWN})
 
 
 def drift_facts(side: EmbeddedSide, *, bundles: BundleSet | None, ledger: LedgerFacts | None) -> DriftFacts:
@@ -46,7 +44,7 @@ def _expected(bundles: BundleSet | None, ledger: LedgerFacts | None) -> Iterator
     A bundle that could not be read stands for no run; that is told by the checks of the bundles.
     """
     rows = ledger.rows if ledger is not None else ()
-    sent = [row for row in rows if _carried(row) is not Carried.EXPORTED]
+    sent = [row for row in rows if carried_by(row.state) is not Carried.EXPORTED]
     told = {row.run_id for row in sent}
     yield from map(_of_row, sent)
     newest: dict[str, Expected] = {}
@@ -60,14 +58,8 @@ def _expected(bundles: BundleSet | None, ledger: LedgerFacts | None) -> Iterator
     yield from (_of_row(row) for row in rows if row.run_id not in told and row.run_id not in newest)
 
 
-def _carried(row: LedgerFact) -> Carried:
-    if row.there:
-        return Carried.IMPORTED
-    return Carried.IN_DOUBT if row.state in _IN_DOUBT else Carried.EXPORTED
-
-
 def _of_row(row: LedgerFact) -> Expected:
-    return Expected(row.run_id, row.instance_id, row.dedupe_key, row.status, _carried(row), "ledger")
+    return Expected(row.run_id, row.instance_id, row.dedupe_key, row.status, carried_by(row.state), "ledger")
 
 
 def _work(look: Look, found: tuple[Drift, ...]) -> tuple[tuple[str, ...] | None, tuple[str, ...], tuple[str, ...]]:

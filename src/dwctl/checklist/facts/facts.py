@@ -177,7 +177,7 @@ class DriftFacts:
     held: tuple[str, ...] = ()
     """Runs that have not moved yet, and of which an embedded worker holds a task or an attempt (as a database shows).
 
-    Nothing that can be imported was held when it was exported: a worker has taken it since.
+    A worker has taken it since the export, or held it at the export: then its bundle is refused.
     """
     doubts: tuple[str, ...] = ()
     """Sentences on what is not sure in this look."""

@@ -196,32 +196,38 @@ class _Run:
         What passed before the last look is then asked once more: an answer from before a long wait is none of now.
         """
         end, pause = self._times.ticks() + seconds, _FIRST_PAUSE
-        earlier: set[str] = set()
+        earlier: tuple[Check, ...] = ()
+        missed = False
         while True:
-            pending = [self._results[name] for name in self._checks if self._may_become_true(name)]
-            if not any(result.stops or strict for result in pending):
-                if not earlier:
-                    return
-                self.look(make_world(), [check for check in self.chosen if check.id in earlier])
-                earlier = set()
-                continue
-            if (left := end - self._times.ticks()) <= 0:
+            pending = tuple(check for name, check in self._checks.items() if self._may_become_true(name))
+            at_last = not any(strict or self._results[check.id].stops for check in pending)
+            wanted = earlier if at_last else pending
+            if not wanted:
                 return
-            self._listener.waits(pending, left)
-            self._times.sleep(min(pause, left))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            if missed or not at_last:
+                if (left := end - self._times.ticks()) <= 0:
+                    self._forget(wanted if at_last else ())
+                    return
+                self._listener.waits([self._results[check.id] for check in wanted], left)
+                self._times.sleep(min(pause, left))
+                pause = min(pause * 2, _LONGEST_PAUSE)
             try:
-                world = make_world()
+                world, missed = make_world(), False
             except DwctlError as error:
                 self._listener.missed(error)
+                missed = True
                 continue
-            self.look(world, [result.check for result in pending])
-            asked = {result.check.id for result in pending}
-            earlier = {
-                check.id
-                for check in self.chosen
-                if not check.acts and check.id not in asked and not self._is_not_good(check.id)
-            }
+            self.look(world, wanted)
+            asked = {check.id for check in wanted}
+            before = (check for check in self.chosen if not check.acts and check.id not in asked)
+            earlier = () if at_last else tuple(check for check in before if not self._is_not_good(check.id))
+
+    def _forget(self, checks: Iterable[Check]) -> None:
+        """What was good before a wait and could not be asked once more: nobody knows whether it still is."""
+        for check in checks:
+            said = "it answered before the wait, and could not be asked again at its end"
+            finding = Finding(State.UNKNOWN, said, next_step="Run the gate again.")
+            self._settle(check, finding, self._times.now(), 0.0, attestable=False)
 
     def told(self) -> tuple[Result, ...]:
         """Every check in the order of the table; what an interruption left without an answer is unknown."""

@@ -204,7 +204,7 @@ def _until(text: str, now: str) -> str:
     origin = "--expires"
     try:
         until = shown(parsed(now) + timedelta(seconds=age_of(text, origin)))
-    except (RequestNotPossible, OverflowError):
+    except RequestNotPossible:
         try:
             until = moment(text, origin)
         except RequestNotPossible:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from dwctl.embedded import check, check_artisan, check_quiet
+from dwctl.embedded import check, check_artisan, check_codecs, check_quiet
 from dwctl.embedded import check_rows as rows
 from dwctl.embedded.check_artisan import Ask
-from dwctl.embedded.check_queries import Asked
-from dwctl.embedded.check_results import CheckResult, CheckRow, skipped, unknown
+from dwctl.embedded.check_queries import Asked, has_runs, has_v1, no_moment
+from dwctl.embedded.check_results import Answer, CheckResult, CheckRow, Evidence, skipped, unknown
 from dwctl.embedded.snapshot import Snapshot
 from dwctl.errors import DwctlError, RequestNotPossible
 from dwctl.server.endpoints import list_task_queues
@@ -79,8 +79,8 @@ DATABASE: Mapping[str, _ByDatabase] = {
     rows.TYPES_OF_RUNS.id: check.types_of_runs,
     rows.TYPES_OF_ACTIVITIES.id: check.types_of_activities,
     rows.TYPES_OF_SCHEDULES.id: check.types_of_schedules,
-    rows.CODEC_NEW.id: check.codec_of_new_runs,
-    rows.CODEC_ALL.id: check.codec_everywhere,
+    rows.CODEC_NEW.id: check_codecs.codec_of_new_runs,
+    rows.CODEC_ALL.id: check_codecs.codec_everywhere,
     rows.COMPATIBILITY.id: check.compatibility_markers,
     rows.LEASES.id: check_quiet.leases,
     rows.ATTEMPTS.id: check_quiet.running_attempts,
@@ -88,6 +88,9 @@ DATABASE: Mapping[str, _ByDatabase] = {
     rows.SCHEDULES.id: check_quiet.schedules_paused,
 }
 """Checks that the database answers."""
+
+_BY_BOTH = (rows.QUEUES.id, rows.BOTH.id)
+"""Checks that ask the server too."""
 
 ARTISAN: Mapping[str, _ByArtisan] = {
     rows.V1.id: check_artisan.v1_by_artisan,
@@ -107,10 +110,28 @@ def run_checks(
             yield skipped(row, "left out by --skip" if row.id in skip else "left out by --only")
             continue
         try:
-            yield _answer(row, sources, asked)
+            yield _of_an_application(_answer(row, sources, asked), sources.snapshot)
         except DwctlError as error:
             where = f" ({error.where})" if error.where else ""
             yield unknown(row, f"{error.message}{where}", error.next_step)
+
+
+def _of_an_application(result: CheckResult, snapshot: Snapshot | None) -> CheckResult:
+    """The answer; a pass of a database without runs is unknown, since whatever it does not have is a good sign there.
+
+    Raises what asking it for a run raises.
+    """
+    by_database = result.row.id in DATABASE or result.row.id in _BY_BOTH
+    if snapshot is None or not by_database or result.answer is not Answer.PASS or has_runs(snapshot):
+        return result
+    if result.row.id == rows.V1.id and has_v1(snapshot):
+        return result
+    doubt = "the database has no run at all: it may be another application's"
+    return CheckResult(
+        result.row, Answer.UNKNOWN, f"{result.said}, but {doubt}",
+        evidence=(*result.evidence, Evidence("all runs of the application", "none")),
+        next_step="See whether it is the database of the application that this cutover is about.",
+    )  # fmt: skip
 
 
 def known_ids(*ids: Collection[str]) -> None:
@@ -125,7 +146,7 @@ def known_ids(*ids: Collection[str]) -> None:
 
 
 def _answer(row: CheckRow, sources: Sources, asked: Asked) -> CheckResult:
-    if row.id in (rows.QUEUES.id, rows.BOTH.id):
+    if row.id in _BY_BOTH:
         return _by_both(row, sources, asked)
     if row.id in DATABASE and sources.snapshot is not None:
         return DATABASE[row.id](sources.snapshot, asked)
@@ -145,7 +166,7 @@ def _by_both(row: CheckRow, sources: Sources, asked: Asked) -> CheckResult:
         return unknown(row, sources.no_server, _GIVE_SERVER)
     if row.id == rows.QUEUES.id:
         return check_both.queues(sources.snapshot, sources.server.queues)
-    early = check_quiet.no_moment(sources.snapshot, row, asked)
+    early = no_moment(sources.snapshot, row, asked)
     if early is not None:
         return early
     return check_both.started_in_both(

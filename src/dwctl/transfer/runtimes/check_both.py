@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dwctl.embedded import check_rows as rows
-from dwctl.embedded.both_runtimes import EmbeddedTwin, runs_of_business_keys, runs_of_instances
-from dwctl.embedded.check import open_queues
+from dwctl.embedded.both_runtimes import EmbeddedTwin, open_queues, runs_of_business_keys, runs_of_instances
+from dwctl.embedded.check_queries import clock_evidence
 from dwctl.embedded.check_results import KEPT_IDS, Answer, CheckResult, Evidence, passed, unknown
 from dwctl.embedded.snapshot import Snapshot
 from dwctl.server.results import RunRow, TaskQueue
@@ -32,7 +32,7 @@ def queues(snapshot: Snapshot, there: Sequence[TaskQueue]) -> CheckResult:
         Evidence("task queues of the server", ", ".join(sorted(known)) or "none"),
     ]
     if not needed:
-        return passed(row, "no open run names a queue", *evidence)
+        return passed(row, "no run is open, so no queue is needed", *evidence)
     missing = [name for name in needed if name not in known]
     unpolled = [name for name in needed if name in known and known[name].polled is False]
     unsure = [name for name in needed if name in known and known[name].polled is None]
@@ -64,12 +64,16 @@ def started_in_both(snapshot: Snapshot, walk: Walk, *, since: str, ledger: Ledge
     Without a ledger a run that has the same id in both is taken for imported: a run id is never given twice.
     """
     row = rows.BOTH
-    imported = _Imported(snapshot, walk.rows, ledger)
-    pairs = [*_same_instance(snapshot, walk.rows, imported, since), *_same_key(snapshot, walk.rows, imported, since)]
+    imported, no_keys = _Imported(snapshot, walk.rows, ledger), snapshot.gap("workflow_runs", "business_key")
+    by_key = _by_key(walk.rows, imported)
+    pairs = list(_same_instance(snapshot, walk.rows, imported, since))
+    if no_keys is None:
+        pairs += _same_key(snapshot, by_key, imported, since)
     complete = "" if walk.complete else ", which changed faster than it could be read"
     evidence = [
         Evidence("the server's list of runs", f"{len(walk.rows):,} runs{complete}"),
         Evidence("runs that are in both by their import", f"{len(imported.runs):,}, {imported.known_by}"),
+        clock_evidence(snapshot),
         *(
             Evidence(pair.key, f"embedded run {pair.ours.run_id} ({pair.ours.begun_at}), "
                      f"server run {pair.theirs.run_id} ({pair.theirs.started_at})")
@@ -82,6 +86,8 @@ def started_in_both(snapshot: Snapshot, walk: Walk, *, since: str, ledger: Ledge
         return CheckResult(row, Answer.FAIL, said, keys[:KEPT_IDS], "keys", len(keys), tuple(evidence), row.fix)
     if not walk.complete:
         return unknown(row, "the server's list changed faster than it could be read", "Run the same command again.")
+    if no_keys is not None and by_key:
+        return unknown(row, f"business keys cannot be compared: {no_keys.sentence}", no_keys.next_step)
     return passed(row, f"nothing was started in both runtimes since {since}", *evidence)
 
 
@@ -121,11 +127,18 @@ def _partner(twin: EmbeddedTwin, theirs: Sequence[RunRow], imported: _Imported, 
     return next((row for row in theirs if _since(twin.begun_at, since) or _since(row.started_at, since)), None)
 
 
-def _same_key(snapshot: Snapshot, there: Sequence[RunRow], imported: _Imported, since: str) -> Iterable[_Pair]:
+def _by_key(there: Sequence[RunRow], imported: _Imported) -> Mapping[str, Sequence[RunRow]]:
+    """The server's runs by their business keys, but for what is there by its import."""
     by_key: defaultdict[str, list[RunRow]] = defaultdict(list)
     for row in there:
         if row.business_key and row.run_id not in imported.runs and row.workflow_id not in imported.instances:
             by_key[row.business_key].append(row)
+    return by_key
+
+
+def _same_key(
+    snapshot: Snapshot, by_key: Mapping[str, Sequence[RunRow]], imported: _Imported, since: str
+) -> Iterable[_Pair]:
     for twin in runs_of_business_keys(snapshot, list(by_key)):
         others = [row for row in by_key.get(twin.business_key or "", ()) if row.workflow_id != twin.instance_id]
         if twin.run_id in imported.runs:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from dwctl.embedded.positions import BATCH, Position
 from dwctl.errors import ExitCode
+from dwctl.transfer.ledger.rows import MAY_BE_THERE, THERE
 from dwctl.transfer.runtimes.positions import EmbeddedSide, Positions
 
 AT_ONCE: Final = BATCH
@@ -55,6 +56,13 @@ class Carried(StrEnum):
     IMPORTED = "imported"
 
 
+def carried_by(state: str) -> Carried:
+    """How far a run has come that is in this state of the ledger."""
+    if state in THERE:
+        return Carried.IMPORTED
+    return Carried.IN_DOUBT if state in MAY_BE_THERE else Carried.EXPORTED
+
+
 _MOVED: Final = {
     Carried.IMPORTED: DriftState.MOVED_SINCE_IMPORT,
     Carried.IN_DOUBT: DriftState.MOVED_IN_DOUBT,
@@ -91,6 +99,8 @@ class Drift(NamedTuple):
     @property
     def next_step(self) -> str | None:
         """What to do about it."""
+        if self.state is DriftState.UNKNOWN and self.expected.dedupe_key is not None:
+            return SEE_THE_DATABASE
         return NEXT_STEPS.get(self.state)
 
 
@@ -103,6 +113,12 @@ NEXT_STEPS: Final = {
 }
 
 
+SEE_THE_DATABASE: Final = (
+    "Grant what the database does not show (embedded inventory names it), or name its clock: --database-timezone."
+)
+"""Of a run whose bundle says where it stood, and the database not where it stands."""
+
+
 def judge(expected: Expected, position: Position | None) -> Drift:
     """What the position of a run means; None: the embedded side has no such run."""
     if expected.problem is not None:
@@ -111,14 +127,39 @@ def judge(expected: Expected, position: Position | None) -> Drift:
         return Drift(expected, None, DriftState.GONE, "the embedded application has no such run any more")
     if expected.dedupe_key is None:
         return Drift(expected, position, DriftState.UNKNOWN, "its bundle has no dedupe key")
-    if expected.dedupe_key == position.dedupe_key and expected.status in (None, position.status):
+    now = position.dedupe_key
+    if expected.dedupe_key == now and expected.status in (None, position.status):
         return Drift(expected, position, DriftState.UNMOVED, "")
     sequence, progress = _parts(expected)
+    if now is None:
+        return _of_a_part(expected, position, sequence)
     if _is_another_zone(expected, position, sequence, progress):
         said = (f"its time differs by exactly the offset of a time zone ({progress} → {_progress(position)}): "
                 "name the application's zone with --database-timezone")  # fmt: skip
         return Drift(expected, position, DriftState.UNKNOWN, said)
     return Drift(expected, position, _MOVED[expected.carried], _what_moved(expected, position, sequence, progress))
+
+
+def returned(row: Drift) -> Drift:
+    """A run that an earlier look has named and a later one has not: it stands where it stood, which shows no place."""
+    return Drift(row.expected, None, DriftState.UNMOVED, "")
+
+
+def _of_a_part(expected: Expected, position: Position, sequence: str) -> Drift:
+    """What a position means that is not wholly seen: a sequence or status that differs has moved, and no other has."""
+    seen = position.last_history_sequence
+    changes = [("status", expected.status or position.status, position.status)]
+    if seen is not None:
+        changes.insert(0, ("sequence", sequence, str(seen)))
+    if said := _changed(changes):
+        return Drift(expected, position, _MOVED[expected.carried], said)
+    lacks = "last progress" if seen is not None else "last sequence"
+    said = f"the application's database does not show its {lacks}, and nothing that it shows has changed"
+    return Drift(expected, position, DriftState.UNKNOWN, said)
+
+
+def _changed(changes: Iterable[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} {before} → {now}" for name, before, now in changes if before != now)
 
 
 def _parts(expected: Expected) -> tuple[str, str]:
@@ -138,8 +179,7 @@ def _what_moved(expected: Expected, position: Position, sequence: str, progress:
         ("status", expected.status or position.status, position.status),
         ("progress", progress or "none", _progress(position)),
     )
-    said = ", ".join(f"{name} {before} → {now}" for name, before, now in changes if before != now)
-    return said or f"dedupe key {expected.dedupe_key} → {position.dedupe_key}"
+    return _changed(changes) or f"dedupe key {expected.dedupe_key} → {position.dedupe_key}"
 
 
 def _is_another_zone(expected: Expected, position: Position, sequence: str, progress: str) -> bool:
@@ -197,19 +237,24 @@ class DriftReport:
 
 
 def look_for_drift(
-    expected: Callable[[], Iterable[Expected]], side: EmbeddedSide, *, keep_unmoved: bool = False
-) -> DriftReport:
-    """Compare every run once. Raises a DwctlError where the embedded side, or the list of runs, cannot be read."""
+    expected: Callable[[], Iterable[Expected]], side: EmbeddedSide, *, keep_unmoved: bool = False,
+    saw_unmoved: Callable[[Drift], None] | None = None,
+) -> DriftReport:  # fmt: skip
+    """Compare every run once; `saw_unmoved` is handed each that has not moved.
+
+    Raises a DwctlError where the embedded side, or the list of runs, cannot be read.
+    """
     with side.look() as look:
         report, unmoved = DriftReport(look.as_of, side.name, look.doubts), 0
+        takers = [take for take in (report.unmoved.append if keep_unmoved else None, saw_unmoved) if take is not None]
         for drift in compare(expected(), look.positions):
             if drift.state is not DriftState.UNMOVED:
                 report.counts[drift.state] += 1
                 report.rows.append(drift)
                 continue
             unmoved += 1
-            if keep_unmoved:
-                report.unmoved.append(drift)
+            for take in takers:
+                take(drift)
         report.counts[DriftState.UNMOVED] = unmoved
     report.rows.sort(key=lambda drift: _RANK[drift.state])
     return report

@@ -12,13 +12,11 @@ from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.vocabulary import BUNDLE_SCHEMA
 from dwctl.errors import DwctlError, RequestNotPossible
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, find_bundles, read_bundle
-from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.ledger.rows import LedgerRow
 from dwctl.transfer.ledger.view import LedgerView
-from dwctl.transfer.runtimes.drift import Carried, Expected
+from dwctl.transfer.runtimes.drift import Carried, Expected, carried_by
 from dwctl.transfer.storage.manifest import MANIFEST, SCHEMA, Manifest, ManifestEntry
 from dwctl.transfer.storage.store import open_store
-
-_IN_DOUBT = frozenset({LedgerState.SENDING, LedgerState.UNKNOWN})
 
 
 class _Workflow(msgspec.Struct):
@@ -138,7 +136,7 @@ def _newest(place: str) -> Iterator[Expected]:
             entry = _ENTRY.decode(whole[number])
             if entry.schema != SCHEMA or entry.schema_version != 1:
                 break
-            yield _of_entry(entry)
+            yield of_entry(entry)
         else:
             return
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -151,13 +149,14 @@ def _line_by_line(place: str) -> Iterator[tuple[str, Expected]]:
     lines = list(Manifest(open_store(place)).lines())
     for line in lines:
         if line.entry is not None:
-            yield line.entry.run_id, _of_entry(line.entry)
+            yield line.entry.run_id, of_entry(line.entry)
         elif line.problem is not None and (line is not lines[-1] or "torn" not in line.problem):
             where = f"{place}/{MANIFEST}, line {line.number}"
             yield where, _unreadable(where, "manifest", line.problem)
 
 
-def _of_entry(entry: ManifestEntry | _Entry) -> Expected:
+def of_entry(entry: ManifestEntry | _Entry) -> Expected:
+    """A run as a line of a manifest has it."""
     return Expected(
         entry.run_id, entry.instance_id, entry.dedupe_key, entry.status, Carried.EXPORTED, "manifest", entry.file,
         entry.exported_at,
@@ -166,10 +165,10 @@ def _of_entry(entry: ManifestEntry | _Entry) -> Expected:
 
 def of_ledger(row: LedgerRow) -> Expected:
     """A run as a ledger knows it; `noted` is the drift that was noted last."""
-    carried = Carried.IMPORTED if row.there else Carried.IN_DOUBT if row.state in _IN_DOUBT else Carried.EXPORTED
     return Expected(
-        row.run_id, row.instance_id, row.dedupe_key, row.status, carried, "ledger", row.file, row.when, row.drift
-    )
+        row.run_id, row.instance_id, row.dedupe_key, row.status, carried_by(row.state), "ledger", row.file, row.when,
+        row.drift,
+    )  # fmt: skip
 
 
 def of_bundle(file: str, limit: int = MAX_BUNDLE_SIZE) -> Expected:
@@ -186,11 +185,9 @@ def of_bundle(file: str, limit: int = MAX_BUNDLE_SIZE) -> Expected:
     return Expected(run.run_id, run.instance_id, found.dedupe_key, run.status, Carried.EXPORTED, "bundle", file)
 
 
-def of_planned(run: RunFacts, file: str) -> Expected:
-    """A run as a plan has it, about to be sent."""
-    return Expected(
-        str(run.run_id), run.instance_id or "", run.dedupe_key, run.status, Carried.EXPORTED, "bundle", file
-    )
+def of_planned(run: RunFacts, file: str, carried: Carried) -> Expected:
+    """A run as a plan has it, about to be sent; `carried` says how far an earlier run has brought it."""
+    return Expected(str(run.run_id), run.instance_id or "", run.dedupe_key, run.status, carried, "bundle", file)
 
 
 def _unreadable(where: str, known_by: str, problem: str) -> Expected:

@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from dwctl.embedded.inventory_runs import QUIESCE_RULES, InventoryRun, When
+from dwctl.embedded.inventory_runs import ALL_KNOWN, QUIESCE_RULES, InventoryRun, When
 from dwctl.transfer.ledger.rows import LedgerRow
 from dwctl.transfer.ledger.view import LedgerView
+from dwctl.transfer.runtimes.drift import Carried, DriftState, carried_by, judge
+from dwctl.transfer.runtimes.drift_sources import of_entry, of_ledger
 from dwctl.transfer.storage.manifest import ManifestEntry
 
 
 class ExportState(StrEnum):
-    """Whether an export on disk is still this run: `moved` says that the run has gone on since."""
+    """Whether an export on disk is still this run: `moved` says that the run has gone on since.
+
+    `unknown`: nobody can say (see `judge`).
+    """
 
     CURRENT = "current"
     MOVED = "moved"
+    UNKNOWN = "unknown"
 
 
 class Exported(NamedTuple):
@@ -31,12 +37,20 @@ class Exported(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What a ledger says of a run; `moved` is whether the run has gone on here since the bundle was made."""
+    """What a ledger says of a run; `moved` is whether the run has gone on here since the bundle was made.
+
+    It is None where nobody can say (see `judge`). Only a run that was `carried` over runs in both runtimes then.
+    """
 
     state: str
-    moved: bool
+    moved: bool | None
     import_id: str | None
     when: str | None
+
+    @property
+    def carried(self) -> Carried:
+        """Whether the run is on the server, or may be."""
+        return carried_by(self.state)
 
 
 class Standing(NamedTuple):
@@ -81,18 +95,25 @@ def standings(
 
 
 def _exported(run: InventoryRun, entry: ManifestEntry) -> Exported:
-    state = ExportState.CURRENT if entry.dedupe_key == run.dedupe_key else ExportState.MOVED
+    state = _EXPORTS.get(judge(of_entry(entry), run.position).state, ExportState.MOVED)
     return Exported(state, entry.file, entry.exported_at, entry.verdict.value)
 
 
 def _imported(run: InventoryRun, row: LedgerRow) -> Imported:
-    moved = row.dedupe_key is not None and row.dedupe_key != run.dedupe_key
+    moved = _IMPORTS.get(judge(of_ledger(row), run.position).state, True)
     return Imported(row.state.value, moved, row.import_id, row.when)
+
+
+_EXPORTS = {DriftState.UNMOVED: ExportState.CURRENT, DriftState.UNKNOWN: ExportState.UNKNOWN}
+_IMPORTS: Mapping[DriftState, bool | None] = {DriftState.UNMOVED: False, DriftState.UNKNOWN: None}
 
 
 @dataclass(slots=True)
 class InventoryTally:
-    """What the runs that passed add up to. `rules` counts runs by foreseen rule; a run may have several."""
+    """What the runs that passed add up to. `rules` counts runs by foreseen rule; a run may have several.
+
+    Ask `known` for a number: of what could not be seen for every run, what was counted is too little.
+    """
 
     runs: int = 0
     eligible: int = 0
@@ -105,6 +126,12 @@ class InventoryTally:
     imported: int = 0
     moved_since_import: int = 0
     rules: Counter[str] = field(default_factory=Counter)
+    _unsure: set[str] = field(default_factory=set)
+
+    def known(self, name: str) -> int | None:
+        """The number of this name; None where it is not known of every run."""
+        found: int = getattr(self, name)
+        return None if name in self._unsure else found
 
     def counting(self, standings_: Iterable[Standing]) -> Iterator[Standing]:
         """Yield what comes, and count it."""
@@ -116,26 +143,43 @@ class InventoryTally:
         """Count one run."""
         run = standing.run
         self.runs += 1
-        self.eligible += run.eligible
+        self.eligible += run.eligible is True
+        if run.known is not ALL_KNOWN:
+            self._unsure.update(_unsure_of(standing))
         if run.foreseen:
             self._obstacles(run)
         if standing.exported is not None:
             self.exported += 1
             self.moved_since_export += standing.exported.state is ExportState.MOVED
-        if standing.imported is not None and standing.imported.state in _THERE:
+        if standing.imported is not None and standing.imported.carried is Carried.IMPORTED:
             self.imported += 1
-            self.moved_since_import += standing.imported.moved
+            self.moved_since_import += standing.imported.moved is True
 
     def _obstacles(self, run: InventoryRun) -> None:
         self.rules.update({one.rule for one in run.foreseen})
         cases = {one.when for one in run.foreseen}
         self.lost_fractions += When.COMMAND_EXPORT in cases
         self.later_of_link += When.WITH_OTHERS in cases
-        self.must_be_quiesced += run.must_be_quiesced
-        self.refused_otherwise += not run.eligible and not QUIESCE_RULES.intersection(one.rule for one in run.foreseen)
+        self.must_be_quiesced += run.must_be_quiesced is True
+        refused = run.eligible is False
+        self.refused_otherwise += refused and not QUIESCE_RULES.intersection(one.rule for one in run.foreseen)
 
 
-_THERE = frozenset({"imported", "already_imported"})
+def _unsure_of(standing: Standing) -> Iterator[str]:
+    """The numbers of the tally to which this run might have to be added."""
+    run, exported, imported = standing.run, standing.exported, standing.imported
+    if run.eligible is None:
+        yield from ("eligible", "refused_otherwise")
+    if run.must_be_quiesced is None:
+        yield "must_be_quiesced"
+    if not run.known.links:
+        yield "later_of_link"
+    if not run.known.fractions:
+        yield "lost_fractions"
+    if exported is not None and exported.state is ExportState.UNKNOWN:
+        yield "moved_since_export"
+    if imported is not None and imported.moved is None and imported.carried is Carried.IMPORTED:
+        yield "moved_since_import"
 
 
 def id_line(run: InventoryRun) -> str:

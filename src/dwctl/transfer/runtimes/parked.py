@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 
 from dwctl.bundle.vocabulary import TERMINAL_STATUSES
 from dwctl.embedded.database import EmbeddedDatabase
-from dwctl.embedded.open_work import OpenWork, Queue, open_work, run_queues, unread_work
+from dwctl.embedded.open_work import OpenWork, Queue, open_work, run_queues, unread_places, unread_work
 from dwctl.embedded.positions import Position, positions
 from dwctl.embedded.snapshot import Snapshot
 from dwctl.errors import ExitCode
-from dwctl.transfer.runtimes.drift import Drift, DriftState, Expected, judge
+from dwctl.transfer.runtimes.drift import Drift, DriftState, Expected, judge, returned
 from dwctl.transfer.runtimes.positions import doubts_of
 
 AT_ONCE: Final = 1000
@@ -88,6 +88,12 @@ class Parked(NamedTuple):
         return self.drift.said
 
 
+def settled(row: Parked) -> Parked:
+    """A run that an earlier look has named and a later one has not: its copy is as it was imported, and rests."""
+    state = ParkedState.CLOSED if row.run.status in TERMINAL_STATUSES else ParkedState.QUIET
+    return Parked(returned(row.drift), state, OpenWork(), ())
+
+
 @dataclass(slots=True)
 class ParkedReport:
     """One look. `rows` are all but the quiet and the closed ones, the worst first.
@@ -142,9 +148,8 @@ class ParkedReport:
 def look_at_parked(imported: Callable[[], Iterable[Expected]], database: EmbeddedDatabase) -> ParkedReport:
     """Look at every imported run once. Raises a DwctlError where the database or the ledger cannot be read."""
     with database.snapshot() as snapshot:
-        report = ParkedReport(
-            snapshot.as_of, f"database {snapshot.location}", doubts_of(snapshot), unread_work(snapshot)
-        )
+        doubts = (*doubts_of(snapshot), *unread_places(snapshot))
+        report = ParkedReport(snapshot.as_of, f"database {snapshot.location}", doubts, unread_work(snapshot))
         for parked in _all(imported(), snapshot):
             report.add(parked)
     report.rows.sort(key=lambda parked: (_RANK[parked.state], parked.work.next_at or ""))

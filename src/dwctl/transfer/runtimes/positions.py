@@ -11,7 +11,7 @@ from typing import Protocol
 from dwctl.embedded.batch import BatchExporter
 from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.gaps import GapKind
-from dwctl.embedded.positions import Position, positions
+from dwctl.embedded.positions import KEY_COLUMNS, Position, positions
 from dwctl.embedded.snapshot import Snapshot
 
 _AT_ONCE = 1000
@@ -76,9 +76,8 @@ class ByBatch:
 
 def doubts_of(snapshot: Snapshot) -> tuple[str, ...]:
     """What is not sure about positions read from this snapshot: its clock, and columns that a run's row lacks."""
-    needed = {"last_progress_at", "updated_at"}
     return tuple(
         gap.sentence
         for gap in snapshot.gaps
-        if gap.kind is GapKind.CLOCK or (gap.table == "workflow_runs" and gap.column in needed)
+        if gap.kind is GapKind.CLOCK or (gap.table == "workflow_runs" and gap.column in KEY_COLUMNS)
     )

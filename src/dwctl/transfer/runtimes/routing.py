@@ -219,7 +219,7 @@ def _evidence(runs: Sequence[RunFacts], asked: Asked) -> list[Evidence]:
     said = (
         (Source.LEDGER, asked.ledger, [f"{row.run_id} {row.state.value}" for row in rows]),
         (Source.EMBEDDED, asked.embedded,
-         [f"{one.run_id} {one.status}, sequence {one.last_history_sequence}" for one in positions]),
+         [f"{one.run_id} {one.status}, sequence {_known(one.last_history_sequence)}" for one in positions]),
         (Source.SERVER, asked.server, [f"{row.run_id} {row.status}" for row in there]),
     )  # fmt: skip
     return [
@@ -249,3 +249,7 @@ class RouteTally:
 
 
 MAP_SCHEMA: Final = "dwctl.route-map"
+
+
+def _known(number: int | None) -> str:
+    return "not known" if number is None else str(number)

@@ -83,8 +83,7 @@ def test_an_answer_is_told_as_it_is(name: str, asked: CheckRow, answer: Answer) 
         next_step=None if answer is Answer.PASS else "Do this.",
     )  # fmt: skip
     finding = of_embedded(name, given)
-    nothing_measured = (name, answer) == ("codec.new_runs", Answer.WARN)
-    assert finding.state == (State.UNKNOWN if nothing_measured else State(answer.value))
+    assert finding.state == State(answer.value)
     assert (finding.said, finding.ids, finding.ids_are, finding.count) == ("what it said", ("a", "b"), "things", 7)
     assert finding.evidence == (Evidence("the table", "seven", NOW),)
     assert finding.next_step == given.next_step

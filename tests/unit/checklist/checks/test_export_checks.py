@@ -168,6 +168,16 @@ def test_drift(found: dict[str, Any], state: State, ids: tuple[str, ...]) -> Non
     assert finding.evidence[0].asked == "database sqlite:///app.db"
 
 
+def test_what_the_database_does_not_show_is_not_mended_by_another_export() -> None:
+    """The gap is said, with what helps; a bundle that cannot be read is what exporting again is for."""
+    gap = "the table workflow_runs has no column last_progress_at that this user may read"
+    finding = export_bundles.drift(world(drift=drifted(unknown=("run-6",), doubts=(gap,))))
+    assert gap in finding.said
+    assert str(finding.next_step).startswith("Grant what the database does not show")
+    unreadable = export_bundles.drift(world(drift=drifted(unknown=("run-6",))))
+    assert str(unreadable.next_step).startswith("Export these runs again")
+
+
 def test_imported_runs_that_are_gone_are_no_matter_of_exports() -> None:
     finding = export_bundles.drift(world(drift=drifted(gone=("run-1",), unknown=("run-1",)), ledger=ledger(row(1))))
 

@@ -7,7 +7,8 @@ import re
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.main import get_command
@@ -361,6 +362,21 @@ def test_a_codec_that_a_worker_of_another_runtime_cannot_read() -> None:
 )
 def test_waits(wait: Wait, row: str, code: ExitCode) -> None:
     assert decided(facts(here=here(work=Work(waits=(wait,), events=3)))) == (row, code)
+
+
+@pytest.mark.parametrize("due", ["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])
+def test_without_the_servers_clock_nobody_knows_whether_a_timer_is_due(due: str) -> None:
+    given = facts(here=here(work=Work(waits=(Wait("timer", None, due),), events=3)), server_now=None)
+    assert decided(given) == ("not_known", ExitCode.NO)
+    assert "the server's clock is not known" in found(given).decided.told
+
+
+@pytest.mark.parametrize(("now", "row"), [(NOW, "waits_for_signal"), (None, "not_known")], ids=["a clock", "no clock"])
+def test_a_run_with_a_deadline_waits_rightly_only_by_a_clock(now: datetime | None, row: str) -> None:
+    waiting = here(work=Work(waits=(Wait("signal", "go"),), events=3))
+    run = SimpleNamespace(document={"run_deadline_at": "2026-11-23T23:00:00Z"})
+    assert decided(facts(here=replace(waiting, run=cast("Any", run)), server_now=now))[0] == row
+    assert decided(facts(here=waiting, server_now=now))[0] == "waits_for_signal"
 
 
 def test_a_rest_that_nobody_would_end_is_noted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -432,6 +433,30 @@ def test_a_look_that_fails_during_a_wait_is_told_and_the_next_one_counts() -> No
     found = ran(check(ask=Later(1)), make=lambda: next(looks)(), wait=60.0, listener=heard)
     assert "missed refused" in heard.words
     assert found.green
+
+
+def test_a_last_look_that_fails_is_tried_again() -> None:
+    looks = iter([world, world, failing_look(ServerUnreachable("refused")), world])
+    heard, good = Heard(), Later(0)
+    found = ran(check(ask=Later(1)), check("b.b", good), make=lambda: next(looks)(), wait=60.0, clock=Clock(),
+                listener=heard)  # fmt: skip
+    assert "missed refused" in heard.words
+    assert heard.words[-3:] == ["waits 59.5 for b.b", "began b.b", "b.b pass after pass"]
+    assert found.green
+    assert good.asked == 2
+
+
+def test_what_passed_before_a_wait_is_unknown_where_no_last_look_comes() -> None:
+    def make() -> World:
+        if next(looks) > 1:
+            raise ServerUnreachable("refused")
+        return world()
+
+    looks = itertools.count()
+    found = ran(check(ask=Later(1)), check("b.b", Later(0)), make=make, wait=3.0, clock=Clock())
+    assert states(found) == {"server.health": PASS, "b.b": UNKNOWN}
+    assert said(found, "b.b") == "it answered before the wait, and could not be asked again at its end"
+    assert not found.green
 
 
 def test_what_a_record_covers_is_not_waited_for() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from dwctl.embedded.positions import Position
+from dwctl.embedded.positions import PartOfPosition, Position
 from dwctl.errors import ExitCode
 from dwctl.transfer.runtimes.drift import (
     AT_ONCE,
     NEXT_STEPS,
+    SEE_THE_DATABASE,
     Carried,
+    Drift,
     DriftState,
     Expected,
     compare,
@@ -64,6 +66,29 @@ def test_each_part_of_a_position_moves_it(
 def test_the_time_of_the_last_update_stands_in_for_one_without_progress() -> None:
     row = STANDS._replace(last_progress_at=None)
     assert judge(expected(), row).state is DriftState.UNMOVED
+
+
+@pytest.mark.parametrize("carried", Carried)
+@pytest.mark.parametrize("unread", ["last_progress_at", "last_history_sequence"])
+def test_what_is_not_read_invents_no_drift_and_hides_none(unread: str, carried: Carried) -> None:
+    """A column that is missing says nothing; what is seen beside it may tell that the run moved, never the contrary."""
+    hidden: dict[str, Any] = {unread: None}
+    seen = PartOfPosition(*STANDS)._replace(**hidden)
+    drift = judge(expected(carried=carried), seen)
+    assert drift.state is DriftState.UNKNOWN
+    assert {"last_progress_at": "last progress", "last_history_sequence": "last sequence"}[unread] in drift.said
+    assert drift.next_step == SEE_THE_DATABASE
+    for change in ({"status": "completed"}, {"last_history_sequence": 13}):
+        if unread not in change:
+            changed: dict[str, Any] = dict(change)
+            moved = judge(expected(carried=carried), seen._replace(**changed))
+            assert moved.state is judge(expected(carried=carried), STANDS._replace(**changed)).state
+
+
+def test_the_time_of_the_last_update_is_only_missed_where_it_stands_in() -> None:
+    assert judge(expected(), PartOfPosition(*STANDS)._replace(updated_at=None)).state is DriftState.UNMOVED
+    seen = PartOfPosition(*STANDS)._replace(last_progress_at=None, updated_at=None)
+    assert judge(expected(), seen).state is DriftState.UNKNOWN
 
 
 def test_without_a_row_it_is_gone_and_without_a_key_unknown() -> None:
@@ -132,5 +157,7 @@ def test_nothing_to_look_at_is_no_pass() -> None:
     report = look_for_drift(lambda: iter(()), Side())
     assert (report.exit_code, report.every_one_is_gone) == (ExitCode.USAGE, False)
     assert look_for_drift(lambda: iter([expected()]), Side()).every_one_is_gone
-    good = look_for_drift(lambda: iter([expected()]), Side(STANDS), keep_unmoved=True)
+    saw: list[Drift] = []
+    good = look_for_drift(lambda: iter([expected()]), Side(STANDS), keep_unmoved=True, saw_unmoved=saw.append)
+    assert saw == good.unmoved
     assert (good.exit_code, len(good.unmoved)) == (ExitCode.DONE, 1)

@@ -12,12 +12,13 @@ import pytest
 from dwctl.embedded.check_results import Answer, CheckResult
 from dwctl.embedded.database import EmbeddedDatabase
 from dwctl.embedded.snapshot import Snapshot
+from dwctl.errors import NotFound
 from dwctl.secret import Secret
 from dwctl.server.results import RunRow, TaskCounts, TaskQueue
 from dwctl.server.walk import Walk
 from dwctl.transfer.runtimes.check_both import queues, started_in_both
 from dwctl.transfer.runtimes.inventory import LedgerLookup
-from rows_of_bundles import empty_database, insert
+from rows_of_bundles import change, empty_database, insert
 
 SINCE = "2026-11-23T00:00:00.000000Z"
 OLD, NEW = "2026-11-22 10:00:00.000000", "2026-11-23 10:00:00.000000"
@@ -26,7 +27,7 @@ OLD_THERE, NEW_THERE = "2026-11-22T10:00:00.000000Z", "2026-11-23T10:00:00+00:00
 
 @contextmanager
 def snapshot_of(path: Path) -> Iterator[Snapshot]:
-    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")) as database, database.snapshot() as snapshot:
+    with EmbeddedDatabase.open(Secret(f"sqlite:///{path}")).snapshot() as snapshot:
         yield snapshot
 
 
@@ -63,7 +64,10 @@ def test_nothing_in_both_passes(path: Path) -> None:
     here(path, "e1", "a", NEW, "key-a")
     result = both(path, [there("s1", "b", NEW_THERE, "key-b")])
     assert result.answer is Answer.PASS
-    assert [one.found for one in result.evidence] == ["1 runs", "0, by their run id, since no ledger is given"]
+    assert [one.found for one in result.evidence] == [
+        "1 runs", "0, by their run id, since no ledger is given",
+        "the application's times are taken as UTC, Laravel's default",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_an_imported_instance_that_starts_anew_here_is_in_both(path: Path, ledge
     here(path, "again", "a", NEW, number=2)
     result = both(path, [there("run", "a", OLD_THERE)], ledger)
     assert (result.answer, result.ids) == (Answer.FAIL, ("instance a",))
-    assert "again" in result.evidence[2].found
+    assert "again" in result.evidence[3].found
 
 
 def test_a_run_in_both_that_the_ledger_did_not_import_counts(path: Path) -> None:
@@ -113,6 +117,21 @@ def test_the_key_of_an_imported_run_started_anew_on_the_server_counts(path: Path
     here(path, "run", "a", OLD, "the-key")
     rows = [there("run", "a", OLD_THERE, "the-key"), there("new", "b", NEW_THERE, "the-key")]
     assert both(path, rows, Ledger("run")).ids == ("business key the-key",)
+
+
+def test_business_keys_that_cannot_be_read_are_not_said_to_differ(path: Path) -> None:
+    here(path, "e1", "a", NEW, "the-key")
+    imported = [there("e1", "a", NEW_THERE, "the-key")]
+    rows = [*imported, there("s1", "b", NEW_THERE, "the-key")]
+    assert both(path, rows).ids == ("business key the-key",)
+    change(path, "ALTER TABLE workflow_runs RENAME COLUMN business_key TO elsewhere")
+    result = both(path, rows)
+    assert result.answer is Answer.UNKNOWN
+    assert "business_key" in result.said
+    assert both(path, [there("s1", "b", NEW_THERE)]).answer is Answer.PASS  # there is no key to compare
+    change(path, "UPDATE workflow_runs SET started_at = '2026-11-22 10:00:00'")
+    assert both(path, imported, Ledger("e1")).answer is Answer.PASS
+    assert both(path, rows, Ledger()).ids == ("instance a",)
 
 
 def test_a_list_that_changed_too_fast_is_no_pass(path: Path) -> None:
@@ -130,6 +149,10 @@ def queue(name: str, pollers: int | None) -> TaskQueue:
     return TaskQueue(name, pollers, None, None, None, None, counts, counts, None)
 
 
+ON_DEFAULT = queue("default", 1)
+"""Where a run is that names no queue."""
+
+
 def ask_queues(path: Path, *found: TaskQueue) -> CheckResult:
     with snapshot_of(path) as snapshot:
         return queues(snapshot, found)
@@ -138,11 +161,12 @@ def ask_queues(path: Path, *found: TaskQueue) -> CheckResult:
 @pytest.mark.parametrize(
     ("found", "answer", "ids"),
     [
-        ([queue("orders", 1), queue("mail", 2)], Answer.PASS, ()),
-        ([queue("orders", 1)], Answer.FAIL, ("mail",)),
-        ([queue("orders", 1), queue("mail", 0)], Answer.FAIL, ("mail",)),
-        ([queue("orders", 1), queue("mail", None)], Answer.UNKNOWN, ("mail",)),
-        ([], Answer.FAIL, ("mail", "orders")),
+        ([ON_DEFAULT, queue("orders", 1), queue("mail", 2)], Answer.PASS, ()),
+        ([ON_DEFAULT, queue("orders", 1)], Answer.FAIL, ("mail",)),
+        ([ON_DEFAULT, queue("orders", 1), queue("mail", 0)], Answer.FAIL, ("mail",)),
+        ([ON_DEFAULT, queue("orders", 1), queue("mail", None)], Answer.UNKNOWN, ("mail",)),
+        ([queue("orders", 1), queue("mail", 2)], Answer.FAIL, ("default",)),
+        ([], Answer.FAIL, ("default", "mail", "orders")),
     ],
 )
 def test_queues_of_open_runs_must_exist_and_be_polled(
@@ -162,3 +186,22 @@ def test_queues_of_open_runs_must_exist_and_be_polled(
 
 def test_no_open_run_needs_no_queue(path: Path) -> None:
     assert ask_queues(path).answer is Answer.PASS
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_a_run_or_a_task_without_a_queue_is_on_the_default_one(path: Path, none: str | None) -> None:
+    insert(path, "workflow_runs", id="r1", workflow_instance_id="a", run_number=1, status="waiting", queue=none)
+    result = ask_queues(path)
+    assert (result.answer, result.ids, result.evidence[0].found) == (Answer.FAIL, ("default",), "default (1 runs)")
+    change(path, "UPDATE workflow_runs SET queue = 'orders'")
+    insert(path, "workflow_tasks", id="t", workflow_run_id="r1", task_type="activity", status="ready", queue=none)
+    assert ask_queues(path, queue("orders", 1)).ids == ("default",)
+
+
+@pytest.mark.parametrize(("table", "column"), [("workflow_runs", "queue"), ("workflow_tasks", "queue")])
+def test_queues_that_cannot_be_read_are_unknown(path: Path, table: str, column: str) -> None:
+    insert(path, "workflow_runs", id="r1", workflow_instance_id="a", run_number=1, status="waiting", queue="orders")
+    change(path, f"ALTER TABLE {table} RENAME COLUMN {column} TO line")
+    with pytest.raises(NotFound) as raised:
+        ask_queues(path, queue("orders", 1))
+    assert table in raised.value.message

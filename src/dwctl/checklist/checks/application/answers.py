@@ -8,7 +8,6 @@ from dwctl.checklist.gate.check import Evidence, Finding, State
 from dwctl.embedded import check_rows as rows
 from dwctl.embedded.check_queries import SAY_SINCE
 from dwctl.embedded.check_results import Answer, CheckResult, CheckRow
-from dwctl.errors import DwctlError, NotFound
 from dwctl.typed_commands import command_line
 
 if TYPE_CHECKING:
@@ -39,12 +38,9 @@ PAUSED_SINCE: Final = Moment(
 
 _BY_STRATEGY: Final = (rows.V1.id, rows.UPGRADE.id)
 _BY_TYPE: Final = (rows.STARTERS.id, rows.SCHEDULES.id)
-_NOTHING_MEASURED: Final = ((rows.CODEC_NEW.id, Answer.WARN),)
-"""Where `embedded check` warns since there is nothing that could show it; the gate calls that unknown."""
 _LET_READ: Final = (
     "Let dwctl's user of the database read it; where this version of the library has no such table, attest the item."
 )
-_BY_ARTISAN: Final = (rows.UPGRADE.id, rows.DOCTOR.id)
 _MENDED: Final = (Answer.PASS, Answer.SKIPPED)
 
 
@@ -56,16 +52,8 @@ def answer(world: World, row: CheckRow, id_: str, moment: Moment | None) -> Find
     result = world.embedded()[row.id]
     at = world.now()
     evidence = tuple(Evidence(one.asked, one.found, at) for one in result.evidence)
-    unmeasured = (row.id, result.answer) in _NOTHING_MEASURED
-    if result.answer is Answer.PASS and row.id not in _BY_ARTISAN and (doubt := _no_runs(world)) is not None:
-        return Finding(
-            State.UNKNOWN, f"{result.said}, but {doubt}",
-            evidence=(*evidence, Evidence("all runs of the application", doubt, at)),
-            next_step="See whether it is the database of the application that this cutover is about.",
-            command=command_line("dwctl", "embedded", "inventory", "--summary"),
-        )  # fmt: skip
     return Finding(
-        State.UNKNOWN if unmeasured else State(result.answer.value),
+        State(result.answer.value),
         result.said,
         result.ids,
         result.ids_are,
@@ -74,20 +62,6 @@ def answer(world: World, row: CheckRow, id_: str, moment: Moment | None) -> Find
         _next_step(result, moment),
         None if result.answer in _MENDED else _command(world.described, result, id_, moment),
     )
-
-
-def _no_runs(world: World) -> str | None:
-    """Why nothing that a database does not have is a good sign: it has no run either; None where it has some.
-
-    None too where there is no database, or none that can be asked: then somebody else has answered, or nobody.
-    """
-    try:
-        runs = world.application()
-    except NotFound as error:
-        return error.message
-    except DwctlError:
-        return None
-    return None if runs.closed or runs.open else "the database has no run at all: it may be another application's"
 
 
 def in_words_of_cutover(text: str, moment: Moment | None) -> str:

@@ -225,19 +225,20 @@ def drift(world: World) -> Finding:
     held = [run for run in facts.held if run not in done]
     if held:
         return Finding.of(
-            State.FAIL, f"a worker of the embedded application has taken {counted(len(held), 'run')} since the export",
+            State.FAIL, f"a worker of the embedded application holds {counted(len(held), 'run')} of those to import",
             held, "runs", evidence=evidence,
             next_step="Pause the embedded workers, wait for their leases, and export these runs again "
             "(history-export --refresh --quiesce).",
             command=command_line("dwctl", "embedded", "check", "--only", "embedded.leases"),
         )  # fmt: skip
     if unknown or facts.doubts:
-        said = f"of {counted(len(unknown), 'run')} nobody can say if they moved" if unknown else facts.doubts[0]
+        said = [f"of {counted(len(unknown), 'run')} nobody can say if they moved"] if unknown else []
         return Finding.of(
-            State.UNKNOWN, said, unknown, "runs", evidence=evidence, command=look,
-            next_step="Export these runs again: a bundle that can be read says where its run stood."
-            if unknown
-            else "Name the zone of the application's clock as database_timezone under [embedded] of cutover.toml.",
+            State.UNKNOWN, ": ".join([*said, *facts.doubts[:1]]), unknown, "runs", evidence=evidence, command=look,
+            next_step="Grant what the database does not show, or name the zone of the application's clock as "
+            "database_timezone under [embedded] of cutover.toml."
+            if facts.doubts
+            else "Export these runs again: a bundle that can be read says where its run stood.",
         )  # fmt: skip
     if not facts.unmoved and not done:
         return Finding.of(

@@ -198,9 +198,7 @@ def _judged(
 def _evidence(world: World, chosen: _Chosen, answers: Sequence[_Answer]) -> Evidence:
     total = len(world.bundles().bundles)
     how = "all" if world.deep else f"one in {ONE_IN}, at least {FEWEST}"
-    suspects = (
-        f"; {min(chosen.suspected, MOST_SUSPECTS):,} of {chosen.suspected:,} suspects" if chosen.suspected else ""
-    )
+    suspects = f"; {chosen.suspects:,} of {chosen.suspected:,} suspects" if chosen.suspected else ""
     here = sum(one.state is ImportState.ALREADY_IMPORTED for one in answers)
     good = sum(one.state in _GOOD for one in answers)
     return seen(

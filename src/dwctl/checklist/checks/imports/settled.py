@@ -11,12 +11,11 @@ from dwctl.checklist.facts.facts import BundleSet, LedgerFacts
 from dwctl.checklist.facts.world import World
 from dwctl.checklist.gate.check import Evidence, Finding, State
 from dwctl.counted import counted
-from dwctl.transfer.ledger.rows import THERE, LedgerState
+from dwctl.transfer.ledger.rows import MAY_BE_THERE, THERE, LedgerState
 from dwctl.typed_commands import command_line
 
 _NO_ROW: Final = "without a row"
 _OTHER_EXPORT: Final = "there as another export has it"
-_IN_DOUBT: Final = frozenset({LedgerState.UNKNOWN, LedgerState.SENDING})
 _STEPS: Final = {
     LedgerState.UNKNOWN.value: "Run the import again: it asks the server about those that may be there.",
     LedgerState.SENDING.value: "Run the import again: it asks the server about those that may be there.",
@@ -39,7 +38,7 @@ def settled(world: World) -> Finding:
     states = {row.run_id: row.state for row in ledger.rows}
     wanted = dict.fromkeys(bundle.run_id for bundle in bundles.bundles if bundle.run_id is not None)
     # Whether these are on the server nobody knows, wherever their bundles have gone.
-    wanted |= dict.fromkeys(row.run_id for row in ledger.rows if row.state in _IN_DOUBT)
+    wanted |= dict.fromkeys(row.run_id for row in ledger.rows if row.state in MAY_BE_THERE)
     others = _from_other_exports(ledger, bundles)
     unread = [bundle.file for bundle in bundles.bundles if bundle.run_id is None]
     came = f"{counted(len(bundles.bundles), 'file')}, {counted(len(wanted), 'run')}"
