@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,7 @@ class ScriptedCarrier:
     foreseen: tuple[Finding, ...] | BaseException = ()
     secret: str | None = None
     sent: list[tuple[bytes, bool]] = field(default_factory=list)
-    proven: list[tuple[str, str | None]] = field(default_factory=list)
+    proven: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._steps = iter(self.steps)
@@ -117,10 +117,10 @@ class ScriptedCarrier:
         return step if isinstance(step, ImportAnswer) else reply(step)
 
     def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_ids: Sequence[str], deep: bool = False
     ) -> Proof:
         """What the test wants proven."""
-        self.proven.append((namespace, import_id))
+        self.proven.append((namespace, tuple(import_ids)))
         if isinstance(self.proof, BaseException):
             raise self.proof
         return self.proof

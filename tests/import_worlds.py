@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.verify import RunFacts, VerifyOptions
 from dwctl.bundle.view import BundleView
+from dwctl.embedded.positions import Position
 from dwctl.errors import DwctlError
 from dwctl.server.results import ImportAnswer
-from dwctl.transfer.imports.execution import Drift, Execution, RunOptions
+from dwctl.transfer.imports.execution import AskDrift, Execution, RunOptions
 from dwctl.transfer.imports.importing import ImportOptions
 from dwctl.transfer.imports.outcomes import ImportResult, ImportTally
 from dwctl.transfer.imports.pace import Pace, Turns
@@ -30,6 +31,7 @@ from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, PlanOptions
 from dwctl.transfer.plans.planning import Sources, plan_bundles
 from dwctl.transfer.plans.verdicts import JudgeOptions, judge_file
+from dwctl.transfer.runtimes.drift import Drift, DriftState, Expected, judge
 from import_doubles import DONE, PROVEN, Step, reply
 from ledgers import NAMESPACE, SERVER, opened
 from rehearsal_server import ready_run
@@ -42,6 +44,29 @@ def run_id(number: int) -> str:
 
 
 @dataclass
+class Embedded:
+    """An embedded side on which some runs have moved, and some are gone; notes whom it was asked about, and when."""
+
+    moved: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
+    asked: list[list[int]] = field(default_factory=list)
+
+    def __call__(self, expected: Sequence[Expected]) -> Mapping[str, Drift]:
+        """Those that are not as they were exported."""
+        self.asked.append([int(one.run_id.removeprefix("01run")) for one in expected])
+        found = (judge(one, self._position(one)) for one in expected)
+        return {drift.expected.run_id: drift for drift in found if drift.state is not DriftState.UNMOVED}
+
+    def _position(self, one: Expected) -> Position | None:
+        number = int(one.run_id.removeprefix("01run"))
+        if number in self.gone:
+            return None
+        sequence, _, progress = str(one.dedupe_key).removeprefix(f"{one.run_id}:").partition(":")
+        now = int(sequence) + (number in self.moved)
+        return Position(one.run_id, one.instance_id, str(one.status), now, progress, None)
+
+
+@dataclass
 class Answering:
     """A carrier for several threads: answers by run, `steps` one after the other and then `DONE`; notes what came."""
 
@@ -51,6 +76,7 @@ class Answering:
     archiving: DwctlError | None = None
     before_send: Callable[[str], None] = lambda run: None
     log: list[tuple[str, str]] = field(default_factory=list)
+    expected: list[tuple[str, ...]] = field(default_factory=list)
     deep: bool = False
 
     def __post_init__(self) -> None:
@@ -76,12 +102,13 @@ class Answering:
         return step if isinstance(step, ImportAnswer) else reply(step)
 
     def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_ids: Sequence[str], deep: bool = False
     ) -> Proof:
         """What the test wants proven."""
         self.deep = deep
         with self._lock:
             self.log.append(("compare", str(run.run_id)))
+            self.expected.append(tuple(import_ids))
         return self.proofs.get(str(run.run_id), PROVEN)
 
     def archive(self, run: RunFacts, reason: str) -> None:
@@ -113,7 +140,7 @@ class World:
     most_failures: int | None = None
     archive: bool = False
     deep: bool = False
-    drift: Drift | None = None
+    drift: AskDrift | None = None
     stop: Stop = field(default_factory=Stop)
     tally: ImportTally = field(default_factory=ImportTally)
     stopped_because: str | None = None

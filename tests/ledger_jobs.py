@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.pending import Pending
 from dwctl.transfer.ledger.rows import LedgerState
 from ledgers import NAMESPACE, SERVER, row
 
@@ -47,12 +48,22 @@ def main(path: str, what: str, bundles: int) -> None:
 
 
 def _job(ledger: Ledger, run_ids: Iterable[str]) -> None:
+    """As a lane of an import: an outcome goes along with the next run's mark, and is told when the disk has it."""
+    before: tuple[str, Pending[None]] | None = None
     for run_id in run_ids:
         ledger.sending(run_id)
         _told(run_id, LedgerState.SENDING)
-        ledger.settle(run_id, LedgerState.IMPORTED)
-        _told(run_id, LedgerState.IMPORTED)
-        ledger.note_compared(run_id, datetime.now(UTC), wait=False)
+        if before is not None:
+            _compared(ledger, *before)
+        before = run_id, ledger.settle(run_id, LedgerState.IMPORTED, wait=False, along=True)
+    if before is not None:
+        _compared(ledger, *before)
+
+
+def _compared(ledger: Ledger, run_id: str, settled: Pending[None]) -> None:
+    settled.result()
+    _told(run_id, LedgerState.IMPORTED)
+    ledger.note_compared(run_id, datetime.now(UTC), wait=False)
 
 
 def _told(run_id: str, state: LedgerState) -> None:

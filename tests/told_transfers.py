@@ -60,7 +60,7 @@ def everything(path: Path) -> None:
             ledger.settle(run_id(number), S.IMPORTED, way="byte-exact")
         for number in (0, 1, 2, 3, 4):
             ledger.note_compared(run_id(number), START)
-        ledger.note_compared(run_id(5), START, ["status: the bundle says waiting, the server completed"])
+        ledger.note_compared(run_id(5), START, ["status: the bundle says waiting; the server: completed"])
         ledger.note_archived(run_id(3), START)
         ledger.note_moved(run_id(2), START)
     with opened(path, who="jörg", server_version="0.2.9", clock=ticking(START + timedelta(hours=1))) as ledger:

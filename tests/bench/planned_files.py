@@ -25,10 +25,12 @@ from dwctl.transfer.imports.passage import Passage
 from dwctl.transfer.lanes import Stop
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.memory import LedgerMemory, rows_of
-from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
+from dwctl.transfer.ledger.rows import LedgerRow
 from dwctl.transfer.plans.plan import Plan, PlanOptions
 from dwctl.transfer.plans.planning import Sources, plan_bundles
 from dwctl.transfer.plans.verdicts import JudgeOptions, judge_files, judge_unsettled
+
+from .ledger import carry_out
 
 LAKH = 100_000
 OPTIONS = PlanOptions("default")
@@ -66,11 +68,7 @@ def settle(folder: Path, path: Path, url: str) -> None:
 def _settle(ledger: Ledger, rows: list[LedgerRow]) -> None:
     assert all(row.file_mark for row in rows)
     ledger.plan(rows)
-    for row in rows:
-        ledger.sending(row.run_id, wait=False)
-        ledger.settle(row.run_id, LedgerState.IMPORTED, wait=False)
-        ledger.note_compared(row.run_id, datetime.now(UTC), wait=False)
-    ledger.flush()
+    carry_out(ledger, [row.run_id for row in rows], compared=True)
 
 
 def remembered(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,15 @@ class _Nothing:
 
     def plan(self, rows: Iterable[Any]) -> Planned:
         return Planned()
+
+    def rows(self, **conditions: Any) -> Iterator[Any]:
+        return iter(())
+
+    def unread(self) -> tuple[Any, ...]:
+        return ()
+
+    def note_files(self, unread: Iterable[Any], read: Iterable[str]) -> None:
+        """Nothing is kept."""
 
     def sending(self, run_id: str, **facts: Any) -> None:
         """Nothing is kept."""

@@ -310,11 +310,19 @@ def test_an_answer_that_says_nothing_is_asked_after(
     assert (run.bundle["asked_and_absent"], run.counts, running.app.store.commits) == (True, wanted, 0)
 
 
-def test_a_stalled_import_is_given_up_and_asked_after(running: RunningStandIn, capsys: Capture) -> None:
+def test_a_stalled_import_is_taken_up_again_and_nobody_says_that_it_will_not_come(
+    running: RunningStandIn, capsys: Capture
+) -> None:
     faulty(running, *[importing(FaultKind.STALL)] * FOREVER)
     run = Run(running, capsys, str(ORDER), "--timeout", "100ms")
-    assert (run.code, run.state, run.reason) == (ExitCode.TIMEOUT, "failed", "timed_out")
-    assert (run.bundle["asked_and_absent"], run.counts) == (True, (1, 2, ATTEMPTS))
+    assert (run.code, run.state, run.reason) == (ExitCode.TIMEOUT, "unknown", "timed_out")
+    assert (run.bundle["asked_and_absent"], run.counts) == (True, (1, 1 + ROUNDS, ROUNDS * ATTEMPTS))
+    _, out, _ = command(capsys, "history-import", str(ORDER), "--timeout", "100ms")
+    assert "may still be at work on it" in out
+    assert "not imported: " not in out
+    faulty(running)
+    again = Run(running, capsys, str(ORDER))
+    assert (again.code, again.state, running.app.store.commits) == (ExitCode.DONE, "imported", 1)
 
 
 def test_one_stalled_import_is_repeated(running: RunningStandIn, capsys: Capture) -> None:

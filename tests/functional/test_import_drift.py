@@ -79,7 +79,7 @@ def test_a_run_that_moved_after_its_export_is_marked_and_not_sent(
     assert moved["error"]["reason"] == "run_moved"
     assert "sequence 1 → 2" in moved["error"]["message"]
     assert found["drift"]["state"] == "checked"
-    assert "3 runs asked" in err
+    assert "was asked about 3 runs; moved since the export: 1." in err
     with Ledger.view(".dwctl/ledger.db") as view:
         rows = {row.instance_id: row for row in view.rows()}
     assert (rows["order-2"].state, rows["order-2"].drift) == ("moved", "moved_since_export")

@@ -112,9 +112,10 @@ def test_a_plan_changes_nothing_and_says_what_would_happen(capsys: Capture) -> N
     export(*CHAIN, ORDER, LEASED, LOST_FRACTION)
     code, found = plan(capsys)
     assert code == ExitCode.NO
-    assert found["summary"]["actions"] == {"import": 4, "wait": 0, "refuse": 2, "skip": 0}
+    assert found["summary"]["actions"] == {"import": 3, "wait": 0, "refuse": 3, "skip": 0}
     by_name = {Path(one["file"]).name: one for one in found["bundles"]}
     assert by_name[CHAIN[1].name]["rules"] == ["set.link_shared"]
+    assert by_name[CHAIN[2].name]["rules"] == ["set.partner_not_imported"]
     assert by_name[LEASED.name]["rules"][0] == "tasks.leased_task_present"
     repaired = by_name[LOST_FRACTION.name]
     assert repaired["repair"]["restoration"]["proven"] is True
@@ -275,7 +276,7 @@ def test_a_plan_that_the_ledger_has_overtaken_imports_nothing_twice(capsys: Capt
     attempts = ledger_row(ORDER).attempts
     code, found = imported(capsys, "--from-plan", "plan.jsonl")
     assert code == ExitCode.DONE
-    assert all(one["state"] in {"imported", "already_imported", "skipped"} for one in found.values())
+    assert {one["state"] for one in found.values()} == {"done"}
     assert ledger_row(ORDER).attempts == attempts
     assert listed(capsys) == 2
 
@@ -402,11 +403,14 @@ def test_what_the_ledger_knows_as_done_is_not_read_again(capsys: Capture, monkey
     seen = readings(monkeypatch)
     code, found = imported(capsys, "exports")
     assert (code, seen) == (ExitCode.DONE, [])
-    assert {one["state"] for one in found.values()} == {"skipped"}
+    assert {one["state"] for one in found.values()} == {"done"}
     code, planned = plan(capsys)
     assert (code, seen) == (ExitCode.DONE, [])
     assert {(one["action"], one["skip"]) for one in planned["bundles"]} == {("skip", "done")}
     assert planned["survey"]["runs"] == 0
+    _, out, _ = command(capsys, "history-import", "exports", "--plan")
+    assert [line.split()[0] for line in out.splitlines() if ".json " in line] == ["done", "done"]
+    assert ": 2 done before (" in out.splitlines()[-1]
     assert imported(capsys, "exports", "--rehash")[0] == ExitCode.DONE
     assert seen == [ORDER.name, WAITING.name]
 
@@ -435,7 +439,7 @@ def test_a_file_that_was_written_just_now_is_not_trusted(capsys: Capture, monkey
     assert ledger_row(ORDER).file_mark is None
     seen = readings(monkeypatch)
     code, found = imported(capsys, "exports")
-    assert (code, seen, found[ORDER.name]["state"]) == (ExitCode.DONE, [ORDER.name], "skipped")
+    assert (code, seen, found[ORDER.name]["state"]) == (ExitCode.DONE, [ORDER.name], "done")
 
 
 @pytest.mark.usefixtures("url")
@@ -444,9 +448,10 @@ def test_a_ledger_of_the_first_schema_is_brought_up_to_date(capsys: Capture) -> 
     assert imported(capsys, "exports")[0] == ExitCode.DONE
     with sqlite3.connect(".dwctl/ledger.db") as connection:
         connection.execute("ALTER TABLE runs DROP COLUMN file_mark")
+        connection.execute("DROP TABLE unread")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     assert command(capsys, "ledger", "status")[0] == ExitCode.LOCAL_STATE
     code, found = imported(capsys, "exports")
-    assert (code, found[ORDER.name]["state"]) == (ExitCode.DONE, "skipped")
+    assert (code, found[ORDER.name]["state"]) == (ExitCode.DONE, "done")
     assert command(capsys, "ledger", "audit")[0] == ExitCode.DONE

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -26,7 +27,7 @@ from dwctl.transfer.ledger.rows import LedgerState
 from import_faults import Faulty, faulty, import_folder
 from ledgers import opened
 from many_bundles import SMALL, write_many
-from sample_bundles import EXAMPLES, ORDER, WAITING
+from sample_bundles import EXAMPLES, LEASED, ORDER, WAITING
 from server_cli import command
 
 CHAIN = [EXAMPLES / f"chain-sub-1-run-{number}.json" for number in (1, 2, 3)]
@@ -73,10 +74,10 @@ def test_a_chain_is_refused_in_the_plan_and_nothing_of_it_is_a_raw_error(server:
     put(*CHAIN)
     code, found = import_folder(capsys, server)
     assert code == ExitCode.PARTLY
-    # The second holds the link that the first has written; without the second, nobody has written that of the third.
-    assert sorted(one["state"] for one in found["bundles"]) == ["imported", "imported", "refused"]
-    (refused,) = (one for one in found["bundles"] if one["state"] == "refused")
-    assert (Path(refused["file"]).name, refused["report"], server.posts) == ("chain-sub-1-run-2.json", None, 2)
+    # The second holds the link that the first has written, and keeps the one that the third would take from it.
+    told = {Path(one["file"]).name: (one["state"], one["report"] is None) for one in found["bundles"]}
+    assert [told[file.name] for file in CHAIN] == [("imported", False), ("refused", True), ("refused", True)]
+    assert server.posts == 1
 
 
 def test_a_chain_whose_links_are_resolved_is_imported_and_what_was_resealed_is_kept(
@@ -137,11 +138,11 @@ def test_a_payload_that_the_server_has_otherwise_is_a_difference_that_tells_no_v
         connection.execute("UPDATE workflow_history_events SET payload = ? WHERE id = ?", (changed, event))
     assert import_folder(capsys, server)[0] == ExitCode.DONE, "done before, and nobody asked for more"
     code, found = import_folder(capsys, server, "--compare", "deep")
-    assert code == ExitCode.PARTLY
-    assert found["bundles"][0]["proof"]["state"] == "differs"
+    assert code == ExitCode.NO  # nothing was imported now
+    assert (found["bundles"][0]["state"], found["bundles"][0]["proof"]["state"]) == ("done", "differs")
     (row,) = rows().values()
     assert row.differs_at is not None
-    assert row.differences == ("payloads: the bundle says 16 payloads, the server others: event 3 at payload.planted",)
+    assert row.differences == ("payloads: the bundle says 16 payloads; the server: others: event 3 at payload.planted",)
     assert "a secret value" not in json.dumps(found["bundles"][0]["proof"])
     assert server.posts == 1
 
@@ -151,12 +152,59 @@ def test_closed_runs_are_archived_also_those_of_an_earlier_run(server: Faulty, c
     assert import_folder(capsys, server)[0] == ExitCode.DONE
     code, found = import_folder(capsys, server, "--archive-terminal")
     assert (code, found["summary"]["archived"]) == (ExitCode.DONE, 1)
+    assert sorted(one["state"] for one in found["bundles"]) == ["done", "done"]
     with server.app.state.rehearsal.database.read() as connection:
         archived = connection.execute("SELECT status FROM workflow_runs WHERE archived_at IS NOT NULL").fetchall()
     assert [tuple(row) for row in archived] == [("completed",)]
     assert [bool(row.archived_at) for _, row in sorted(rows().items())] == [True, False]
     code, found = import_folder(capsys, server, "--archive-terminal")
-    assert (code, found["summary"]["skipped_because"]) == (ExitCode.DONE, {"done": 2})
+    assert (code, found["summary"]["done"], found["summary"]["skipped_because"]) == (ExitCode.DONE, 2, {})
+
+
+def cases(path: str) -> dict[str, str]:
+    """What the cases of a JUnit file say, by the name of their instance."""
+    found = ElementTree.fromstring(Path(path).read_bytes()).iter("testcase")  # noqa: S314 - our own
+    return {str(case.get("name")).split(" ")[0]: "".join(case.itertext()) for case in found}
+
+
+@pytest.mark.parametrize("options", [(), ("--compare", "deep")], ids=["left alone", "compared again"])
+def test_what_an_earlier_import_did_is_never_told_as_imported(
+    server: Faulty, capsys: Capture, options: tuple[str, ...]
+) -> None:
+    """In the table, the summary, the JSON, the JUnit file, the report and the exit code alike."""
+    put(ORDER, WAITING, LEASED)
+    assert import_folder(capsys, server)[0] == ExitCode.PARTLY
+    sent, words = server.posts, ("bundles", "--server", server.url, "--namespace", "default", "--ledger", "ledger.db")
+    code, out, _ = command(
+        capsys, "history-import", *words, *options, "--report", "junit=r.xml", "--report", "markdown=r.md"
+    )
+    assert (code, server.posts) == (ExitCode.NO, sent)
+    assert [line.split()[0] for line in out.splitlines() if ".json " in line][:3] == ["done", "refused", "done"]
+    again = " (compared again)" if options else ""
+    assert out.splitlines()[-1].startswith(f"3 bundles: 2 done before{again}, 1 refused. NO: ")
+    assert "done before: an earlier import brought it there" in cases("r.xml")["order-1001"]
+    said = "2 of 3 bundles arrived: on the server, compared, and the same; 2 of them before this import, 1 refused."
+    assert said in Path("r.md").read_text("utf-8")
+    code, found = import_folder(capsys, server, *options)
+    summary = found["summary"]
+    assert (code, summary["exit_code"]) == (ExitCode.NO, ExitCode.NO)
+    assert (summary["imported"], summary["done"], summary["refused"], summary["skipped"]) == (0, 2, 1, 0)
+    assert summary["compared_again"] == summary["proven"] == (2 if options else 0)
+    done = [one for one in found["bundles"] if one["state"] == "done"]
+    assert all(one["compared_at"] and one["way"] is None and one["skipped_because"] is None for one in done)
+    assert [one["proof"] is not None for one in done] == [bool(options)] * 2
+
+
+def test_a_plan_that_is_carried_out_after_its_canary_imports_only_the_rest(server: Faulty, capsys: Capture) -> None:
+    write_many(Path("bundles"), 5, SMALL)
+    words = ("--server", server.url, "--namespace", "default", "--ledger", "ledger.db")
+    assert command(capsys, "history-import", "bundles", *words, "--plan-out", "plan.jsonl")[0] == ExitCode.DONE
+    assert import_folder(capsys, server, "--limit", "2")[0] == ExitCode.DONE
+    code, out, _ = command(capsys, "history-import", "--from-plan", "plan.jsonl", *words)
+    assert (code, server.posts) == (ExitCode.DONE, 5)
+    assert out.splitlines()[-1] == (
+        "5 bundles: 3 imported, 2 done before (compared again). YES: all imported and proven."
+    )
 
 
 # --- choosing and stopping -------------------------------------------------------------------------------------
@@ -168,7 +216,8 @@ def test_a_canary_is_followed_by_the_rest(server: Faulty, capsys: Capture) -> No
     assert (code, found["summary"]["imported"], found["summary"]["skipped_because"]) == (0, 2, {"limit": 3})
     assert states() == ["imported"] * 2 + ["skipped"] * 3
     code, found = import_folder(capsys, server)
-    assert (code, found["summary"]["imported"], found["summary"]["skipped_because"]) == (0, 3, {"done": 2})
+    summary = found["summary"]
+    assert (code, summary["imported"], summary["done"], summary["skipped_because"]) == (0, 3, 2, {})
     assert (states(), server.posts) == (["imported"] * 5, 5)
 
 
@@ -345,5 +394,5 @@ def test_an_interruption_ends_it_in_order_and_the_next_run_goes_on(
     assert b"run the same command again" in err
     assert {row.state for row in rows().values()} == {LedgerState.IMPORTED, LedgerState.PLANNED}
     code, found = import_folder(capsys, server)
-    assert (code, found["summary"]["skipped_because"]["done"]) == (ExitCode.DONE, summary["imported"])
+    assert (code, found["summary"]["done"]) == (ExitCode.DONE, summary["imported"])
     assert len(server.runs) == server.posts == 30

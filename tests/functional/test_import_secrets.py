@@ -175,7 +175,7 @@ def test_a_run_that_the_server_shows_in_evil_words_does_not_steer_the_terminal(
     running.app.behaviour.shows_import_markers = True
     code, out, err = command(capsys, "history-import", "small.json")
     assert code == ExitCode.NO
-    assert "the bundle says orders.process, the server a\\x1b[2Jb" in out
+    assert "the bundle says orders.process; the server: a\\x1b[2Jb" in out
     clean(out, err, caplog)
     running.app.store.runs.clear()
     taken = small_bundle({"workflow.run_id": EVIL})

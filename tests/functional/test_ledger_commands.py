@@ -11,6 +11,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             written.settle(run_id(number), state, error_reason=None if state is S.IMPORTED else "database_busy",
                            error_text="\x1b[2Jbusy\nbusy" if state is S.FAILED else None)  # fmt: skip
         written.note_compared(run_id(0), START)
-        written.note_compared(run_id(1), START, ["status: the bundle says waiting, the server completed"])
+        written.note_compared(run_id(1), START, ["status: the bundle says waiting; the server: completed"])
         written.note_archived(run_id(0), START)
         written.note_moved(run_id(1), START)
     return made.absolute()
@@ -182,7 +183,7 @@ def test_show_tells_a_run_and_every_event_of_it(path: Path, capsys: Capture) -> 
     assert [line.split()[2] for line in out.split("events")[1].splitlines()[2:]] == ["planned", "sending", "settled"]
     _, found = document(capsys, "ledger", "show", "order-1")
     assert found["run"]["run_id"] == run_id(1)
-    assert found["run"]["differences"] == ["status: the bundle says waiting, the server completed"]
+    assert found["run"]["differences"] == ["status: the bundle says waiting; the server: completed"]
     assert [event["kind"] for event in found["events"]] == ["planned", "sending", "settled", "compared", "drift"]
     code, out, _ = command(capsys, "ledger", "show", "order-1", "--output", "jsonl")
     assert json.loads(out) == found
@@ -232,6 +233,84 @@ def test_export_replaces_no_file_unasked(path: Path, tmp_path: Path, capsys: Cap
     assert code == 2
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
+def test_an_export_never_takes_the_place_of_the_ledger(path: Path, capsys: Capture, suffix: str) -> None:
+    before = path.read_bytes()
+    Path("link").symlink_to(f"{path}{suffix}")
+    for name in (f"{path}{suffix}", "link", f".dwctl/../.dwctl/ledger.db{suffix}"):
+        code, _, err = command(capsys, "ledger", "export", "--format", "csv", "-o", name, "--force")
+        assert code == 2
+        assert "never written over" in err
+    assert path.read_bytes() == before
+    code, _, err = command(capsys, "transfer", "report", "--report", f"html={path}{suffix}")
+    assert code == 2
+
+
+def test_an_export_replaces_no_file_that_was_made_meanwhile(
+    path: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+
+    def lines_while_another_is_at_work(*_: object) -> Iterator[str]:
+        yield "run_id\n"
+        target.write_text("mine")
+
+    monkeypatch.setattr(ledger_export, "lines", lines_while_another_is_at_work)
+    code, _, err = command(capsys, "ledger", "export", "--format", "csv", "-o", str(target))
+    assert (code, target.read_text()) == (2, "mine")
+    assert "there already" in err
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".dwctl", "out.csv"]
+
+
+# --- edited by hand ---
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runs SET state = 'bogus' WHERE run_id = '{run}'",
+        "UPDATE runs SET rules = 'notjson' WHERE run_id = '{run}'",
+        "UPDATE runs SET rules = '[5]' WHERE run_id = '{run}'",
+        "UPDATE runs SET differences = '5' WHERE run_id = '{run}'",
+        "UPDATE runs SET removed_links = '[\"a\"]' WHERE run_id = '{run}'",
+        "UPDATE runs SET repair = '[]' WHERE run_id = '{run}'",
+        "UPDATE runs SET file = x'ff00ff' WHERE run_id = '{run}'",
+        "UPDATE runs SET file = 5 WHERE run_id = '{run}'",
+        "UPDATE runs SET attempts = 'many' WHERE run_id = '{run}'",
+        "DELETE FROM ledger",
+        "UPDATE events SET body = '[' WHERE run_id = '{run}'",
+        "UPDATE events SET body = '[]' WHERE seq = (SELECT session FROM runs WHERE run_id = '{run}')",
+    ],
+)
+def test_a_ledger_that_was_edited_by_hand_is_said_and_is_no_bug_of_dwctl(
+    path: Path, capsys: Capture, statement: str
+) -> None:
+    edit(path, statement.format(run=run_id(3)))
+    assert command(capsys, "ledger", "audit")[0] == 1
+    codes = set()
+    for words in (
+        ("ledger", "status"), ("ledger", "list", "--output", "jsonl"), ("ledger", "export", "--format", "csv"),
+        ("ledger", "show", run_id(3)), ("ledger", "retry", run_id(3)),
+    ):  # fmt: skip
+        code, out, err = command(capsys, *words)
+        assert "bug" not in out + err
+        codes.add(code)
+        assert code != 10 or "ledger audit" in out + err
+    assert 10 in codes, "one of them meets what was edited"
+    code, _, err = command(capsys, "transfer", "report")
+    assert code in {1, 10}
+    assert "bug" not in err
+
+
+def test_a_reading_command_says_that_it_cannot_read(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "folder").mkdir()
+    for words in (("status",), ("list",), ("audit",), ("show", "x")):
+        code, _, err = command(capsys, "ledger", *words, "--ledger", str(tmp_path / "folder"))
+        assert code == 10
+        assert "cannot be read" in err
+        assert "written" not in err
+
+
 # --- retry ---
 
 
@@ -240,10 +319,10 @@ def test_retry_puts_back_and_is_recorded(path: Path, capsys: Capture) -> None:
     assert (code, out.splitlines()) == (0, [run_id(2), "1 bundle is planned again."])
     code, out, _ = command(capsys, "ledger", "retry", "--state", "failed")
     assert (code, out) == (0, "Nothing to put back.\n")
-    code, found = document(capsys, "ledger", "retry", run_id(3), run_id(6), run_id(3))
-    assert (code, found["run_ids"]) == (0, [run_id(3), run_id(6)])
+    code, found = document(capsys, "ledger", "retry", run_id(6), run_id(6))
+    assert (code, found["run_ids"], found["files"]) == (0, [run_id(6)], [])
     with Ledger.view(path) as view:
-        assert view.counts()[S.PLANNED] == 5
+        assert view.counts()[S.PLANNED] == 4
         assert view.row(run_id(2)).reason == "server is back"  # type: ignore[union-attr]
         assert list(view.events(run_id(2)))[-1].kind == "retried"
         assert view.audit().ok
@@ -255,6 +334,8 @@ def test_retry_puts_back_and_is_recorded(path: Path, capsys: Capture) -> None:
         ((), 2),
         (("--state", "imported"), 2),
         (("--state", "sending"), 2),
+        (("--state", "unknown"), 2),
+        ((run_id(3),), 2),
         ((run_id(0),), 2),
         ((run_id(2), "--state", "failed"), 2),
         ((run_id(2), "--rule", "database_busy"), 2),
@@ -345,3 +426,9 @@ def test_no_ledger_is_2_a_damaged_one_10(
 def test_what_a_ledger_complains_of_can_be_explained() -> None:
     for reason in ("ledger_locked", "ledger_of_another_target", "ledger_disk_full", "no_ledger", "not_a_head"):
         assert explanation(reason).fix
+
+
+@pytest.mark.parametrize("interval", ["nan", "inf"])
+def test_an_interval_is_a_number(capsys: pytest.CaptureFixture[str], interval: str) -> None:
+    code, out, _ = command(capsys, "ledger", "status", "--watch", "--interval", interval, "--json")
+    assert (code, interval in json.loads(out)["error"]) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dwctl.cli.ledger_options import DEFAULT_LEDGER
+from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerState
 from ledger_kills import wait_ready, writer
 from ledgers import START, edit, opened, rows, run_id
@@ -21,7 +23,7 @@ from output_schemas import document as one_document
 from output_schemas import lines
 from sample_bundles import EXAMPLES, LEASED, ORDER, WAITING
 from server_cli import command, document
-from standin import Behaviour, RunningStandIn, Store, serve
+from standin import Behaviour, Fault, FaultKind, RunningStandIn, Store, serve
 from told_transfers import everything
 
 Capture = pytest.CaptureFixture[str]
@@ -207,7 +209,10 @@ def test_an_import_tells_its_bundles_and_the_files_that_never_came_into_the_ledg
     for name in ("junit", "html", "markdown"):
         assert "lease_owner" not in Path(f"r.{name}").read_text()
     code, found_again = document(capsys, "transfer", "report")
-    assert (code, found_again["total"], found_again["kinds"]["good"]) == (1, 3, 2)
+    assert (code, found_again["total"], found_again["kinds"]["good"]) == (1, 5, 2)
+    assert [one["file"] for one in found_again["bundles"] if one["standing"] == "unreadable"] == [
+        "exports/gone.json", "exports/list.json",
+    ]  # fmt: skip
     assert found_again["travel"]["looked_at"] == 2
 
 
@@ -239,6 +244,63 @@ def test_links_that_were_left_out_are_told_as_resealed(running: RunningStandIn, 
     assert "## Resealed by dwctl" in text
     assert "`cut by hand`" in text
     assert "erified" not in text
+
+
+def chain_states() -> list[str]:
+    """The states of the ledger, in the order of its files."""
+    with Ledger.view(DEFAULT_LEDGER) as ledger:
+        return [row.state.value for row in sorted(ledger.rows(), key=lambda row: str(row.file))]
+
+
+def test_the_step_after_a_chain_that_is_blocked_makes_nothing_worse(running: RunningStandIn, capsys: Capture) -> None:
+    """The partner is on the server otherwise than its bundle says; what waits for it goes on waiting."""
+    Path("chain").mkdir()
+    for number in (1, 2, 3):
+        shutil.copy(EXAMPLES / f"chain-sub-1-run-{number}.json", "chain")
+    assert command(capsys, "history-import", "chain/chain-sub-1-run-1.json")[0] == 0
+    Path(DEFAULT_LEDGER).unlink()
+    for run in running.app.store.runs.values():
+        run.workflow["workflow_type"] = "another.type"
+    assert command(capsys, "history-import", "chain", "--resolve-links", "agreed")[0] != 0
+    before = chain_states()
+    sent = len(running.app.store.runs)
+    _, out, _ = command(capsys, "transfer", "report", "--json")
+    steps = one_document(out, "transfer-report")["steps"]
+    (again,) = [str(one["command"]) for one in steps if "history-import" in str(one["command"])]
+    assert again.endswith("--resolve-links WHY")
+    command(capsys, *shlex.split(again)[1:])
+    assert chain_states() == before == ["already_imported", "blocked", "blocked"]
+    assert len(running.app.store.runs) == sent == 1
+
+
+def test_a_run_that_lives_in_another_namespace_is_never_called_on_the_server(
+    running: RunningStandIn, capsys: Capture
+) -> None:
+    assert command(capsys, "history-import", str(ORDER), "--plan-out", "plan.jsonl")[0] == 0
+    assert command(capsys, "history-import", str(ORDER), "--namespace", "default", "--ledger", "other.db")[0] == 0
+    code, out, _ = command(capsys, "history-import", "--from-plan", "plan.jsonl")
+    assert (code, "does not show it in this namespace" in out) == (1, True)
+    code, out, _ = command(capsys, "transfer", "report")
+    assert code == 1
+    assert "1 not shown there  run_not_shown" in out
+    assert "On the server" not in out
+    assert "retention may take" not in out
+    assert "0 on the server" in command(capsys, "ledger", "status")[1]
+    assert "run_not_shown" in command(capsys, "ledger", "list")[1]
+    assert command(capsys, "explain", "run_not_shown")[0] == 0
+
+
+@pytest.mark.parametrize("status", [413, 422])
+def test_an_answer_without_a_reason_keeps_its_status(running: RunningStandIn, capsys: Capture, status: int) -> None:
+    running.app.behaviour.faults = [Fault(FaultKind.ANSWER, "/import", dry_run=False, status=status, body=b"{}")] * 9
+    assert command(capsys, "history-import", str(ORDER))[0] != 0
+    assert f"http_{status}" in command(capsys, "ledger", "list")[1]
+    out = command(capsys, "transfer", "report")[1]
+    assert f"1 failed  http_{status}" in out
+    assert "There was no answer" not in out
+    assert ("--via artisan" in out) == (status == 413)
+    assert command(capsys, "ledger", "list", "--rule", f"http_{status}")[1].endswith("1 bundle\n")
+    assert command(capsys, "explain", f"http_{status}")[0] == 0
 
 
 def test_a_report_that_cannot_be_written_spoils_a_good_import_s_exit_code_only(

@@ -151,6 +151,19 @@ OWN_RULES = (
         "Nothing: the import asks, and compares what is there.",
     ),
     Rule(
+        "target.run_pruned", _WARNING, _TARGET,
+        "The server has the run in this namespace, and retention has pruned it.",
+        "An import changes nothing, and brings no history back: the comparison will say that it is gone.",
+        "Keep the export: it is what is left of the history. Raise the retention, or archive closed runs at once.",
+    ),
+    Rule(
+        "target.run_elsewhere", _ERROR, _TARGET,
+        "The server has the run, and not in this namespace.",
+        "A run id is taken once for all namespaces: an import would change nothing, and the run stay where it is.",
+        "Look for it in the server's other namespaces with `dwctl workflow list --namespace NAME`, and import into the "
+        "one that it is in.",
+    ),
+    Rule(
         "target.namespace_differs", _INFO, _TARGET,
         "The bundle names another namespace than the one it goes to.",
         "The namespace of the request decides; that of the bundle is not kept.",
@@ -181,6 +194,12 @@ OWN_RULES = (
         "The link is unique on the server: after a clean dry run, the second import fails with target.write_failed.",
         "Add --resolve-links REASON: the later one then goes without the link, once the earlier one is compared. Or "
         "leave it in the embedded application.",
+    ),
+    Rule(
+        "set.partner_not_imported", _ERROR, _TARGET,
+        "The run at the other end of a link comes first, and is refused, blocked or in doubt.",
+        "The link row is that run's to write: sent now, this one would take it, and the other could not follow.",
+        "Mend what keeps the other run and import it, or both together; or leave both in the embedded application.",
     ),
     Rule(
         "set.instance_in_two_namespaces", _ERROR, _TARGET,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,8 +41,9 @@ from dwctl.cli.import_options import (
     RunWanted,
     Via,
     most_failures,
+    refuse_unused,
 )
-from dwctl.cli.ledger_options import described
+from dwctl.cli.ledger_options import described, require_other_file
 from dwctl.cli.output import Format, print_json_line, print_json_stream, say
 from dwctl.cli.report_options import ReportOption, WantedReport, wanted_reports
 from dwctl.cli.server_options import Connection, server_command
@@ -142,12 +144,13 @@ def history_import(
       $ dwctl history-import exports/ --namespace production --report junit=import.xml --report html=import.html
       $ dwctl history-import large.json --via artisan --namespace production --json
     """
-    from dwctl.transfer.files.sources import STDIN, find_bundles
+    from dwctl.transfer.files.sources import STDIN, find_bundles, refuse_resealed
 
     if offline and not dry_run:
         raise RequestNotPossible("--offline imports nothing", next_step="Add --dry-run, or leave --offline out.")
     most_failures(max_failures, 0)
-    reports = wanted_reports(report)
+    reports = wanted_reports(report, ledger=ledger)
+    require_other_file(plan_out, ledger, "--plan-out")
     options = verify_options(signing_key, signing_key_file, require_signature, strict)
     if send_signing_key and (options.signing_key is None or via is Via.ARTISAN):
         raise RequestNotPossible(
@@ -155,16 +158,35 @@ def history_import(
             next_step="Give --signing-key-file, and leave --via artisan out.",
         )  # fmt: skip
     import_id = _checked_import_id(import_id if import_id is not None else described("import_id"))
-    files = _files(paths, from_plan, dry_run)
+    choice = {"--only": only, "--limit": limit, "--resolve-links": resolve_links, "--rehash": rehash}
+    if from_plan is not None:
+        refuse_unused(
+            "--from-plan", "a plan is carried out as it is",
+            {"a path": paths, "--dry-run": dry_run, "--strict": strict, "--no-repair": no_repair, **choice},
+        )  # fmt: skip
+    if dry_run:
+        refuse_unused(
+            "--dry-run", "every bundle is asked about, and nothing is planned or imported",
+            {"--plan": plan, "--plan-out": plan_out, **choice, "--rate": rate, "--max-failures": max_failures,
+             "--fail-fast": fail_fast, "--archive-terminal": archive_terminal},
+        )  # fmt: skip
+    files = [] if from_plan is not None else find_bundles(paths or ())
+    if plan_out is not None and STDIN in files:
+        raise RequestNotPossible(
+            "a bundle from standard input cannot be read again when the plan is carried out", where="--plan-out",
+            next_step="Save the bundle as a file and name that; --plan alone shows what would become of this one.",
+        )  # fmt: skip
+    refuse_resealed(files)
     bytes_limit = size_limit(max_bundle_size)
     if dry_run and (offline or not connection.settings.server.given):
         if not offline:
             say("dwctl: note: no server is configured, so none is asked (--server, DURABLE_WORKFLOW_SERVER_URL).")
-        return _offline(connection, files or find_bundles(()), options, import_id, bytes_limit, reports)
+        return _offline(connection, files, options, import_id, bytes_limit, reports)
     if not dry_run:
         connection.require_target()
 
     from dwctl.transfer.imports.importing import ImportOptions
+    from dwctl.transfer.ledger.start import first_import_id
     from dwctl.transfer.plans.plan import PlanOptions
 
     namespace = connection.settings.namespace.value.lower()
@@ -172,7 +194,7 @@ def history_import(
         files=tuple(files),
         options=ImportOptions(
             namespace=namespace,
-            import_id=import_id or _new_import_id(),
+            import_id=import_id or first_import_id(datetime.now(UTC)),
             verify=options,
             dry_run=dry_run,
             repair=not no_repair,
@@ -196,20 +218,6 @@ def history_import(
     return ImportRun(connection, wanted).go()
 
 
-def _files(paths: list[str] | None, from_plan: str | None, dry_run: bool) -> list[str]:
-    """The bundles that were named; a plan names its own."""
-    from dwctl.transfer.files.sources import find_bundles
-
-    if from_plan is None:
-        return find_bundles(paths or ())
-    if paths or dry_run:
-        raise RequestNotPossible(
-            "a plan names its own bundles, and is carried out as it is", where="--from-plan",
-            next_step="Leave the paths and --dry-run out; make another plan with --plan-out.",
-        )  # fmt: skip
-    return []
-
-
 def _checked_import_id(given: str | None) -> str | None:
     """The id as it was given. Refuses what cannot arrive or be kept: the server's column takes 64 characters."""
     if given is None:
@@ -224,12 +232,6 @@ def _checked_import_id(given: str | None) -> str | None:
 
 
 _LONGEST_IMPORT_ID = 64
-
-
-def _new_import_id() -> str:
-    from ulid import ULID
-
-    return f"dwctl-{ULID()}".lower()
 
 
 def _dry_run(connection: Connection, wanted: RunWanted) -> int:

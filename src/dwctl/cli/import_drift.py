@@ -48,4 +48,7 @@ def drift_item(check: DriftCheck | None, *, insisted: bool) -> dict[str, object]
 def tell_drift(check: DriftCheck | None) -> None:
     """How many runs were asked about, and how many of them were not sent for it."""
     if check is not None and check.asked:
-        say(f"dwctl: drift: {check.asked:,} runs asked of the {check.name}, {check.moved:,} of them moved.")
+        from dwctl.counted import counted
+
+        runs = counted(check.asked, "run")
+        say(f"dwctl: drift: the {check.name} was asked about {runs}; moved since the export: {check.moved:,}.")

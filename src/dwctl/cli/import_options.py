@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dwctl.cli.finite import finite
 from dwctl.cli.ledger_options import DEFAULT_LEDGER, LEDGER_SHOWN, named_ledger
 from dwctl.errors import RequestNotPossible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dwctl.cli.report_options import WantedReport
     from dwctl.embedded.database import EmbeddedDatabase
@@ -38,6 +39,16 @@ class Compare(StrEnum):
 
     HISTORY = "history"
     DEEP = "deep"
+
+
+def a_reason(given: str | None) -> str | None:
+    """A person's words as they were given. Raises RequestNotPossible where there are none."""
+    if given is not None and not given.strip():
+        raise RequestNotPossible(
+            "a link is left out on a person's word, and there is none", where="--resolve-links",
+            next_step='Say why: --resolve-links "agreed with the team".',
+        )  # fmt: skip
+    return given
 
 
 PlanOption = Annotated[
@@ -67,6 +78,7 @@ ResolveLinksOption = Annotated[
     typer.Option(
         "--resolve-links",
         metavar="REASON",
+        callback=a_reason,
         help="Import the later member of a chain or pair without the link that its partner has written; why.",
         rich_help_panel=_PLAN,
     ),
@@ -84,7 +96,9 @@ RunJobsOption = Annotated[
 ]
 RateOption = Annotated[
     float | None,
-    typer.Option("--rate", min=0.01, metavar="N", help="At most so many imports a second.", rich_help_panel=_RUN),
+    typer.Option(
+        "--rate", min=0.01, metavar="N", callback=finite, help="At most so many imports a second.", rich_help_panel=_RUN
+    ),
 ]
 MaxFailuresOption = Annotated[
     str | None,
@@ -147,9 +161,24 @@ def most_failures(text: str | None, total: int) -> int | None:
     """How many of `total` bundles may fail: `25`, or a share like `2%`. Raises RequestNotPossible for another text."""
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(%)?", text.strip())
-    if found is None or (found[2] is None and "." in found[1]) or (found[2] and float(found[1]) > 100):
+    found = re.fullmatch(r"([0-9]{1,9})(?:(?:\.([0-9]{1,3}))?(%))?", text.strip())
+    # A share in thousandths of a percent: whole numbers, since 2.3 is none that a float can hold.
+    share = int(found[1]) * 1000 + int((found[2] or "0").ljust(3, "0")) if found else 0
+    if found is None or (found[3] and share > _ALL):
         raise RequestNotPossible(
             f"'{text}' is no number of failures", where="--max-failures", next_step="Write it like 25, or like 2%."
         )
-    return int(float(found[1]) * total / 100) if found[2] else int(found[1])
+    return share * total // _ALL if found[3] else int(found[1])
+
+
+_ALL = 100_000
+
+
+def refuse_unused(beside: str, why: str, options: Mapping[str, object]) -> None:
+    """Raise RequestNotPossible for options that were given beside one that leaves them no meaning."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise RequestNotPossible(
+            f"{why}: {', '.join(given)} would do nothing", where=beside,
+            next_step=f"Leave {'it' if len(given) == 1 else 'them'} out, or leave out {beside}.",
+        )  # fmt: skip

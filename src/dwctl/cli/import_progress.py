@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _BETWEEN_LINES = 10.0
 _BETWEEN_MOVES = 0.1
 _WORTH_A_BAR = 2
+_NOT_THERE = ("refused", "failed", "not_tried", "blocked", "moved")
 
 
 class ImportProgress:
@@ -71,11 +72,17 @@ class ImportProgress:
             say(f"dwctl: {', '.join(facts)}")
 
     def _facts(self, finished: int, seconds: float) -> Iterator[str]:
+        from dwctl.transfer.imports.outcomes import ImportState
+
         rate = finished / seconds if seconds else 0.0
         yield f"{rate:.1f}/s"
-        yield f"{self._execution.in_flight} in flight"
-        bad = self._tally.total - self._tally.good
-        if bad:
-            yield f"{bad:,} not imported"
+        # Those that are read, or wait for a lane, are among them: more than the requests that --jobs allows.
+        yield f"{self._execution.in_flight} under way"
+        states = self._tally.states
+        troubles = {
+            "not imported": sum(states[ImportState(word)] for word in _NOT_THERE),
+            "unknown": states[ImportState.UNKNOWN], "not proven": self._tally.unproven,
+        }  # fmt: skip
+        yield from (f"{count:,} {what}" for what, count in troubles.items() if count)
         if rate and self._bar is None:
             yield f"about {(self._total - finished) / rate:.0f} s left"

@@ -44,7 +44,7 @@ class ImportReports:
     def _note(self, result: ImportResult) -> None:
         from dwctl.transfer.report.results import collected
 
-        self._collected.append(collected(result, dry_run=self._dry_run))
+        self._collected.append(collected(result))
 
     def write(
         self, code: ExitCode, *, server: str | None, namespace: str | None, import_id: str | None,

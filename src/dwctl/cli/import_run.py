@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,20 +27,17 @@ from dwctl.errors import ExitCode, LocalStateError, RequestNotPossible, Unreadab
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dwctl.bundle.verify import Verdict
-    from dwctl.server.results import ClusterInfo
     from dwctl.server.transport import Server
     from dwctl.transfer.imports.artisan import ArtisanServer
     from dwctl.transfer.imports.carrier import Carrier
     from dwctl.transfer.imports.execution import Execution
-    from dwctl.transfer.imports.outcomes import ImportTally
+    from dwctl.transfer.imports.outcomes import ImportResult, ImportTally
     from dwctl.transfer.imports.pace import Pace, Turns
     from dwctl.transfer.imports.way import Way
     from dwctl.transfer.lanes import Stop
     from dwctl.transfer.ledger.ledger import Ledger
     from dwctl.transfer.ledger.memory import LedgerMemory
-    from dwctl.transfer.plans.plan import Plan, PlannedBundle
-    from dwctl.transfer.plans.planning import Asked
+    from dwctl.transfer.plans.plan import Plan
     from dwctl.transfer.plans.survey import Survey
     from dwctl.transfer.plans.verdicts import JudgedFile, JudgeOptions
 
@@ -65,10 +63,10 @@ class ImportRun:
             if self.wanted.from_plan is None:
                 plan = self._plan(carriers, survey, memory)
             else:
-                plan = self._planned_before(survey)
+                plan = self._planned_before(carriers, memory)
             _require_a_choice(plan)
             if self.wanted.plan_only or self.wanted.plan_out is not None:
-                return self._show_plan(plan)
+                return self._show_plan(plan, memory)
             return self._carry_out(plan, carriers, memory, pace, turns, stop)
 
     # --- before ------------------------------------------------------------------------------------------------
@@ -110,6 +108,7 @@ class ImportRun:
     def _plan(self, carriers: Mapping[Way, Carrier], survey: Survey, memory: LedgerMemory) -> Plan:
         from dwctl import __version__
         from dwctl.transfer.imports.way import Way
+        from dwctl.transfer.plans.asking import Asker
         from dwctl.transfer.plans.plan import Plan
         from dwctl.transfer.plans.planning import Sources, plan_bundles
         from dwctl.transfer.plans.verdicts import JudgeOptions
@@ -118,19 +117,18 @@ class ImportRun:
         judging = JudgeOptions(options.verify, options.repair, limit=options.limit, now_ns=time.time_ns())
         judged = self._judged(judging, memory)
         limit = survey.facts.max_payload_bytes
-        if any(one.verdict is not None and one.verdict.outcome in _IMPORTABLE and one.size <= limit for one in judged):
+        if any(one.importable and one.size <= limit for one in judged):
             # Asked only now: where nothing can be imported over HTTP, nothing is sent.
             survey.way = carriers[Way.BYTE_EXACT].way() if Way.BYTE_EXACT in carriers else Way.ARTISAN
             if survey.way is Way.ENVELOPE:
                 judged = self._judged(replace(judging, enveloped=True), memory)
         if any(one.settled is None for one in judged):
             survey.look()
-        ask = _Asker(carriers, self.wanted)
-        sources = Sources(survey, memory.known, ask, options.verify.signing_key, options.stdin)
+        sources = Sources(survey, memory.known, Asker(carriers, options), options.verify.signing_key, options.stdin)
         bundles = plan_bundles(judged, wanted.planning, sources)
         return Plan(
             now(), __version__, self.connection.settings.server.value, survey.server_version, options.import_id,
-            wanted.planning, bundles, survey.summary, tuple(_unknowns(survey)),
+            wanted.planning, bundles, survey.summary, tuple(survey.unknown),
         )  # fmt: skip
 
     def _judged(self, judging: JudgeOptions, memory: LedgerMemory) -> list[JudgedFile]:
@@ -144,21 +142,17 @@ class ImportRun:
         settled = (lambda file, mark: None) if reread else memory.settled
         return list(with_progress(judge_unsettled(files, judging, settled, stdin=stdin), len(files), "judging"))
 
-    def _planned_before(self, survey: Survey) -> Plan:
-        """The plan of a file, which must be one for this very target."""
-        from dwctl.transfer.ledger.start import same_target
+    def _planned_before(self, carriers: Mapping[Way, Carrier], memory: LedgerMemory) -> Plan:
+        """The plan of a file, which must be one for this very target and ledger, and for the ways that are open."""
         from dwctl.transfer.plans.file import read_plan
+        from dwctl.transfer.plans.target import require_links_free, require_same_target, require_ways
 
         file = str(self.wanted.from_plan)
         plan = read_plan(file)
         settings = self.connection.settings
-        here = same_target(settings.server.value, settings.namespace.value)
-        if same_target(plan.server, plan.options.namespace) != here:
-            raise RequestNotPossible(
-                f"the plan is for namespace {plan.options.namespace} of {plan.server}", where=file,
-                next_step="Name that server and namespace, or make a plan for this one.",
-                reason="plan_of_another_target",
-            )  # fmt: skip
+        require_same_target(plan, settings.server.value, settings.namespace.value, file)
+        require_ways(plan, carriers, file)
+        require_links_free(plan, memory.unresolved, file)
         if self.wanted.import_id is None and plan.import_id is not None:
             self.wanted = replace(
                 self.wanted, import_id=plan.import_id, options=replace(self.wanted.options, import_id=plan.import_id)
@@ -170,7 +164,7 @@ class ImportRun:
 
     # --- the plan ----------------------------------------------------------------------------------------------
 
-    def _show_plan(self, plan: Plan) -> int:
+    def _show_plan(self, plan: Plan, memory: LedgerMemory) -> int:
         if self.wanted.plan_out is not None:
             from dwctl.transfer.plans.file import write_plan
 
@@ -190,6 +184,7 @@ class ImportRun:
             else:
                 head = {key: value for key, value in plan_head(plan).items() if not key.startswith("schema")}
                 print_json_stream(SCHEMA, "bundles", items, lambda: {"summary": plan_summary(plan)}, **head)
+        _tell_left_out(plan, memory)
         if self.wanted.plan_out is not None:
             say(f"dwctl: next: dwctl history-import --from-plan {self.wanted.plan_out}")
         return ImportReports(self.wanted.reports).write_plan(plan, plan.exit_code)
@@ -224,6 +219,8 @@ class ImportRun:
             already = len(plan.bundles) - sends
             quiet = self.connection.format is not Format.TABLE
             stack.enter_context(interruptions(stop))
+            # Whatever ends the run, what is in flight is settled while ledger and server are still open.
+            going = stack.enter_context(closing(iter(execution)))
             progress = stack.enter_context(
                 ImportProgress(execution, tally, len(plan.bundles), already=already, quiet=quiet)
             )
@@ -234,13 +231,14 @@ class ImportRun:
                 return RunUsed(seconds, rate, pace.report(), execution.stopped_because, str(ledger.path))
 
             reports = ImportReports(wanted.reports)
-            results = reports.watching(progress.watching(tally.counting(execution)))
+            results = reports.watching(progress.watching(_to_the_end(tally.counting(going), execution, tally)))
             asked = drift_item(drift, insisted=wanted.database is None)
             show_results(
                 self.connection, results, tally, wanted.options.import_id, used, ended=progress.stop, drift=asked
             )
             tell_drift(drift)
         _tell_end(execution, tally)
+        _tell_left_out(plan, passage.memory)
         return reports.write(
             tally.exit_code, server=self.connection.settings.server.value, namespace=wanted.options.namespace,
             import_id=wanted.options.import_id, ledger=wanted.ledger,
@@ -256,11 +254,41 @@ class ImportRun:
         return LedgerMemory(ledger.rows())
 
 
+def _to_the_end(results: Iterable[ImportResult], execution: Execution, tally: ImportTally) -> Iterator[ImportResult]:
+    """The results; when the last has come, the tally knows whether the run gave up before it."""
+    yield from results
+    tally.gave_up = execution.too_many_failed
+
+
 def _tell_end(execution: Execution, tally: ImportTally) -> None:
     if tally.exit_code is ExitCode.INTERRUPTED:
         say("dwctl: interrupted; run the same command again: it goes on where this one stopped.")
     elif execution.stopped_because is not None:
         say(f"dwctl: stopped: {execution.stopped_because}; run the same command again to go on.")
+    if execution.in_doubt_elsewhere:
+        _tell_doubt(execution.in_doubt_elsewhere)
+
+
+def _tell_doubt(runs: Sequence[str]) -> None:
+    """Name the runs of the ledger that nobody asked about in this run."""
+    from dwctl.counted import counted
+
+    named = ", ".join(runs[:_RUNS_NAMED]) + (", …" if len(runs) > _RUNS_NAMED else "")
+    many = counted(len(runs), "run")
+    say(f"dwctl: note: the ledger has {many} in doubt (perhaps on the server) outside this plan: {named}.")
+    say("  next: import the bundles of these runs, too; the server is asked first, and nothing is sent twice.")
+
+
+def _tell_left_out(plan: Plan, memory: LedgerMemory) -> None:
+    """Say which of the bundles that --only and --limit leave out have still to be seen to: nothing else shows it."""
+    left = (bundle.run.run_id or "" for bundle in plan.bundles if bundle.skip in _BY_CHOICE and bundle.run is not None)
+    known = Counter(state.value for run_id in left if (state := memory.unresolved(run_id)) is not None)
+    if known:
+        states = ", ".join(f"{count:,} {state}" for state, count in sorted(known.items()))
+        say(
+            f"dwctl: note: of the bundles that are left out, {known.total():,} did not arrive before, as far as is "
+            f"known ({states}): the ledger goes on saying so, and so does `dwctl transfer report`."
+        )
 
 
 def _require_a_choice(plan: Plan) -> None:
@@ -283,73 +311,29 @@ def _patiently(stop: Stop, seconds: float) -> None:
 
 def _resealed_beside(ledger: Path) -> str:
     """Where bundles are kept that go without a link."""
-    return str(ledger.parent / "resealed")
+    from dwctl.transfer.files.sources import RESEALED
+
+    return str(ledger.parent / RESEALED)
 
 
 _LOOK_UP = 0.2
 _TYPES_NAMED = 8
+_RUNS_NAMED = 3
 _BY_CHOICE = frozenset({"not_chosen", "limit"})
 _TOLD_EACH = 20
 """Bundles up to which every repeated request is told on stderr."""
 
-_IMPORTABLE = frozenset({"ok", "warning"})
 _ARCHIVED_BECAUSE = "imported from the embedded application and compared; history exported"
 
 
-class _Asker:
-    """Sends a dry run about one bundle of a plan."""
-
-    def __init__(self, carriers: Mapping[Way, Carrier], wanted: RunWanted) -> None:
-        self._carriers, self._wanted = carriers, wanted
-
-    def __call__(self, bundle: PlannedBundle, verdict: Verdict) -> Asked:
-        from dwctl.errors import DwctlError
-        from dwctl.transfer.files.verification import FileVerdict
-        from dwctl.transfer.imports.outcomes import ImportState
-        from dwctl.transfer.imports.reports import refused_by
-        from dwctl.transfer.imports.sending import Sender
-        from dwctl.transfer.imports.way import Way
-        from dwctl.transfer.plans.content import content_to_send
-        from dwctl.transfer.plans.planning import Asked
-
-        options = self._wanted.options
-        content = content_to_send(
-            bundle, signing_key=options.verify.signing_key, limit=options.limit, stdin=options.stdin
-        )
-        carrier = self._carriers[bundle.way or Way.BYTE_EXACT]
-        try:
-            sent = Sender(carrier, options, FileVerdict(bundle.file, verdict), content).ask()
-        except DwctlError as error:
-            return Asked(ImportState.UNKNOWN, error=error)
-        return Asked(sent.state, refused_by(sent.report or {}), sent.error)
-
-
 def target_of_run(connection: Connection, wanted: RunWanted, server: Server) -> tuple[Mapping[Way, Carrier], Survey]:
-    """The ways into this target, and its survey. Raises before anything is sent where the server does not fit."""
-    from dwctl.server.compatibility import Need, require
-    from dwctl.server.endpoints import cluster_info, show_namespace
-    from dwctl.transfer.imports.carrier import ArtisanCarrier, HttpCarrier, TargetFacts
-    from dwctl.transfer.imports.way import Way
-    from dwctl.transfer.plans.survey import Survey
+    """The ways into this target, and its survey; see `plans.target.ways_into`."""
+    from dwctl.transfer.plans.target import ways_into
 
-    info: ClusterInfo = cluster_info(server)
-    fit = require(info, Need.IMPORT)
-    options = wanted.options
-    namespace = show_namespace(server, options.namespace)
-    days = None if namespace.retention_mode == "forever" else namespace.retention_days
-    facts = TargetFacts(fit.max_payload_bytes, days)
-    carriers: dict[Way, Carrier] = {}
-    artisan = artisan_of(connection, wanted)
-    if artisan is not None:
-        carriers[Way.ARTISAN] = ArtisanCarrier(artisan, server, facts)
-    way = Way.ARTISAN
-    if wanted.via is Via.HTTP:
-        key = options.verify.signing_key if wanted.send_key else None
-        carriers[Way.BYTE_EXACT] = carriers[Way.ENVELOPE] = HttpCarrier(server, facts, signing_key=key)
-        way = Way.BYTE_EXACT
-    survey = Survey(server, options.namespace, info.version, facts, way, artisan is not None, datetime.now(UTC))
-    survey.requests += 3
-    return carriers, survey
+    return ways_into(
+        server, wanted.options, artisan=artisan_of(connection, wanted), over_http=wanted.via is Via.HTTP,
+        send_key=wanted.send_key, now=datetime.now(UTC),
+    )  # fmt: skip
 
 
 def artisan_of(connection: Connection, wanted: RunWanted) -> ArtisanServer | None:
@@ -371,13 +355,3 @@ def artisan_of(connection: Connection, wanted: RunWanted) -> ArtisanServer | Non
 
 def _text(key: bytes | None) -> str | None:
     return None if key is None else os.fsdecode(key)
-
-
-def _unknowns(survey: Survey) -> Iterator[str]:
-    if not survey.looked:
-        return
-    yield "Instance ids that another namespace of the server uses cannot be seen from this one."
-    if survey.facts.retention_days is not None:
-        yield "Runs that retention has pruned are not listed; importing one again answers already_imported."
-    if not survey.complete:
-        yield "The server's list of runs changed faster than it could be read; some of its runs may be missing here."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dwctl.cli import ledger_retry
+from dwctl.cli.finite import finite
 from dwctl.cli.ledger_options import (
     DEFAULT_LEDGER,
     ExportFormat,
@@ -16,6 +17,7 @@ from dwctl.cli.ledger_options import (
     RuleOption,
     StateOption,
     chosen_states,
+    require_other_file,
     unknown_run,
 )
 from dwctl.cli.output import (
@@ -42,7 +44,8 @@ def status(
     ledger: LedgerOption = DEFAULT_LEDGER,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking until the writer ends.")] = False,
     interval: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", min=0.1, help="With --watch: how often.")
+        float,
+        typer.Option("--interval", metavar="SECONDS", min=0.1, callback=finite, help="With --watch: how often."),
     ] = 2.0,
     output: OutputOption = Format.TABLE,
     as_json: JsonOption = False,
@@ -289,6 +292,8 @@ def export(
       $ dwctl ledger export --format csv -o transfer.csv
       $ dwctl ledger export --format jsonl --state failed | jq -r .error_reason
     """
+    require_other_file(output_file, ledger, "--output-file")
+
     from dwctl.transfer.ledger import export as ledger_export
     from dwctl.transfer.ledger.ledger import Ledger
 

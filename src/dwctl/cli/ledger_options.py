@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dwctl.errors import NotFound
+from dwctl.errors import NotFound, RequestNotPossible
 
 if TYPE_CHECKING:
     from dwctl.transfer.ledger.rows import LedgerState
@@ -38,6 +38,17 @@ def described(key: str) -> str | None:
 
     cutover = read_cutover(Path(FILE_NAME))
     return None if cutover is None else cutover.get("cutover", key)
+
+
+def require_other_file(output: str | None, ledger: str, where: str) -> None:
+    """Raise `RequestNotPossible` if what a command is to write (None: nothing) would take the place of the ledger."""
+    from dwctl.transfer.ledger.schema import is_of_a_ledger
+
+    if output is not None and is_of_a_ledger(output, ledger):
+        raise RequestNotPossible(
+            f"{output} is the ledger {ledger}, or a file that belongs to it, and is never written over", where=where,
+            next_step="Choose another file.", reason="output_is_ledger",
+        )  # fmt: skip
 
 
 LedgerOption = Annotated[

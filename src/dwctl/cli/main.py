@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -20,13 +21,19 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints, but never raises and never exits."""
     try:
         return _run(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("dwctl: interrupted.\n")
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone, so it does not have the answer. Keep the exit from failing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone, so it does not have the answer.
+        _let_go_of_stdout()
         return ExitCode.NO
+    except OSError as error:
+        return _output_lost(error)
 
 
 def _run(arguments: Sequence[str]) -> int:
+    """Raises KeyboardInterrupt, and an OSError where standard output can no longer be written to; nothing else."""
     if list(arguments) in (["--version"], ["-V"]):
         sys.stdout.write(f"dwctl {__version__}\n")
         sys.stdout.flush()
@@ -47,18 +54,44 @@ def _run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         output.say("dwctl: stopped; nothing was changed after the question.")
         return ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
-        output.say("dwctl: interrupted.")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        raise
     except typer.TyperException as error:
         return _usage_error(error)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.NO
     except Exception as error:
+        if isinstance(error, OSError) and _is_of_the_output(error):
+            raise
         return _unexpected(error)
     return int(result or 0)
+
+
+def _is_of_the_output(error: OSError) -> bool:
+    """Whether it came of writing to standard output: what we write elsewhere has a name, or is told otherwise."""
+    return isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _UNWRITABLE)
+
+
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _output_lost(error: OSError) -> int:
+    """Say that the output is not whole, on stderr, whatever format was wanted."""
+    from dwctl.cli import output
+    from dwctl.errors import LocalStateError
+
+    _let_go_of_stdout()
+    output.current.streaming = True
+    lost = LocalStateError(
+        f"the output cannot be written: {error.strerror or error}", where="standard output",
+        next_step="Make room, or send the output elsewhere; what the command was to do besides may be done.",
+        reason="output_lost",
+    )  # fmt: skip
+    output.report_error(lost)
+    return lost.exit_code
+
+
+def _let_go_of_stdout() -> None:
+    """Let what is still to be written vanish: the end of the process must not fail at it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage_error(error: Exception) -> int:

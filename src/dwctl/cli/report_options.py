@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dwctl.cli.ledger_options import require_other_file
 from dwctl.cli.output import say
 from dwctl.errors import RequestNotPossible
 
@@ -40,13 +41,16 @@ class WantedReport:
     path: str
 
 
-def wanted_reports(given: Iterable[str] | None) -> tuple[WantedReport, ...]:
-    """What was asked for, checked as far as it can be before any work.
+def wanted_reports(given: Iterable[str] | None, *, ledger: str | None = None) -> tuple[WantedReport, ...]:
+    """What was asked for, checked as far as it can be before any work. `ledger` is the one that the command uses.
 
     Raises `RequestNotPossible` for a format that there is not, a path that cannot be written, a path that is
-    given twice, and a file that is there and is no report of dwctl's.
+    given twice, a file that is there and is no report of dwctl's, and for the ledger, whether it is there yet or not.
     """
     wanted = tuple(_wanted(text) for text in given or ())
+    for one in wanted:
+        if ledger is not None and one.path != STREAM:
+            require_other_file(one.path, ledger, f"--report {one.format}={one.path}")
     paths = [os.path.realpath(one.path) for one in wanted if one.path != STREAM]
     for one in wanted:
         if one.path != STREAM and paths.count(os.path.realpath(one.path)) > 1:

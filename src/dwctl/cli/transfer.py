@@ -63,7 +63,7 @@ def report(
       $ dwctl transfer report --report junit=transfer.xml --report github=-
     """
     wanted = chosen_format(output, as_json)
-    reports = wanted_reports(report)
+    reports = wanted_reports(report, ledger=ledger)
     told = _gathered(ledger, open_bundles=bundles)
     _show(told, wanted)
     if reports:

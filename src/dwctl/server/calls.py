@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
 
 from dwctl.errors import RequestNotPossible
-from dwctl.server.failures import Delivery, own_failure
+from dwctl.server.failures import Delivery, ServerFailure, own_failure
 from dwctl.server.retries import Repeat
 from dwctl.server.tls import Peer
 from dwctl.settings import Role
@@ -54,8 +54,8 @@ class Call:
 class Answer:
     """What came back, headers by lower-case name.
 
-    `unsettled` counts earlier attempts of this call that may have been carried out; `sent_at` and
-    `received_at` are Unix times around the exchange.
+    `unsettled` counts earlier attempts of this call that may have been carried out, `unfinished` those of them whose
+    end nobody waited for; `sent_at` and `received_at` are Unix times around the exchange.
     """
 
     method: str
@@ -67,6 +67,7 @@ class Answer:
     received_at: float
     attempts: int = 1
     unsettled: int = 0
+    unfinished: int = 0
     peer: Peer | None = None
 
     def document(self) -> Any:
@@ -75,14 +76,21 @@ class Answer:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no media type").split(";")[0]
-            raise own_failure(
-                "unreadable_answer",
-                f"the answer ({self.status}, {kind}, {len(self.body)} bytes) is not JSON",
-                self.method,
-                self.url,
-                Delivery.UNKNOWN,
-                status=self.status,
-            ) from error
+            message = f"the answer ({self.status}, {kind}, {len(self.body)} bytes) is not JSON"
+            raise self.says_nothing("unreadable_answer", message) from error
+
+    def says_nothing(self, reason: str, message: str) -> ServerFailure:
+        """The failure of a call whose answer lacks what was promised: what was done is then not known."""
+        return self.remembering(
+            own_failure(reason, message, self.method, self.url, Delivery.UNKNOWN, status=self.status)
+        )
+
+    def remembering(self, failure: ServerFailure) -> ServerFailure:
+        """The failure that this answer stands for, with what the attempts before it may have done."""
+        failure.exchange = replace(
+            failure.exchange, earlier_unsettled=self.unsettled, earlier_unfinished=self.unfinished
+        )
+        return failure
 
 
 @dataclass(frozen=True, slots=True)

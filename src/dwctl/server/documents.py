@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from dwctl.server.calls import Answer
-from dwctl.server.failures import Delivery, own_failure
 
 
 class Document:
@@ -83,14 +82,8 @@ class Document:
 
     def _fail(self, key: str, wanted: str) -> NoReturn:
         path = f"{self._path}.{key}" if key else self._path
-        raise own_failure(
-            "unexpected_answer",
-            f"the answer has no {path} that is {wanted}",
-            self._answer.method,
-            self._answer.url,
-            Delivery.UNKNOWN,
-            status=self._answer.status,
-        )
+        said = f"the answer is not {wanted}" if path == "$" else f"the answer has no {path} that is {wanted}"
+        raise self._answer.says_nothing("unexpected_answer", said)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -21,6 +21,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Any
 
 from dwctl.errors import (
@@ -35,6 +36,7 @@ from dwctl.errors import (
     ServerUnreachable,
 )
 from dwctl.server.reasons import REASONS, Reason, exit_code_of, retryable
+from dwctl.server.status_reasons import REASON_OF_STATUS
 from dwctl.server.target import Credential
 from dwctl.settings import Role
 
@@ -53,7 +55,7 @@ class Exchange:
 
     `retryable` says that the same call may succeed later, `retry_after` the seconds that the server asks for.
     `document` is the decoded error body, {} where there was none. `earlier_unsettled` counts attempts before
-    this one that may have been carried out.
+    this one that may have been carried out, `earlier_unfinished` those of them whose end nobody waited for.
     """
 
     method: str
@@ -65,6 +67,7 @@ class Exchange:
     retry_after: float | None = None
     document: Mapping[str, Any] | None = None
     earlier_unsettled: int = 0
+    earlier_unfinished: int = 0
 
     @property
     def unsettled(self) -> bool:
@@ -75,8 +78,18 @@ class Exchange:
             return self.status is None or self.status in _UNSETTLED or (self.status == 503 and not self.reason)
         return self.delivery is Delivery.UNKNOWN
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the server may still be at work on it: it was given up here, or by something on the way."""
+        if self.earlier_unfinished:
+            return True
+        if self.delivery is Delivery.ANSWERED:
+            return self.status in _GIVEN_UP
+        return self.delivery is Delivery.UNKNOWN and self.reason == "timed_out"
+
 
 _UNSETTLED = frozenset({408, 500, 502, 504})
+_GIVEN_UP = frozenset({408, 504})
 
 
 class ServerFailure(DwctlError):
@@ -92,6 +105,12 @@ class ServerFailure(DwctlError):
             reason=reason or exchange.reason,
         )
         self.exchange = exchange
+
+    @property
+    def reason_or_status(self) -> str | None:
+        """Its reason, else the status of its answer."""
+        status = self.exchange.status
+        return self.reason if self.reason is not None or status is None else f"http_{status}"
 
 
 class CallRefused(ServerFailure, RequestNotPossible):
@@ -168,7 +187,7 @@ def answered(
     made = ImportNotOffered if reason == "embedded_v2_import_unavailable" else _CLASSES[code]
     told = [known.meaning if known is not None else f"the server answered {status}"]
     if status == 403:
-        told.append(f"it is {document.get('role', 'unknown')}, needed is {_needed(document, roles)}")
+        told.append(_roles(document, roles))
     if status in (401, 403) and credential is not None:
         told.append(f"sent was that of {credential.origin}" if credential.secret else "none was sent")
     told.extend(_particulars(document, unknown=known is None))
@@ -194,6 +213,12 @@ def _reason(document: Mapping[str, Any]) -> str | None:
         if isinstance(value, str) and re.fullmatch(r"[a-z0-9_.]{1,64}", value):
             return value
     return None
+
+
+def _roles(document: Mapping[str, Any], roles: Sequence[Role]) -> str:
+    """The role that was refused, as far as the answer names it, and those that are needed."""
+    role, needed = document.get("role"), f"needed is {_needed(document, roles)}"
+    return f"it is {role}, {needed}" if isinstance(role, str) else f"{needed}; it does not say which role came"
 
 
 def _needed(document: Mapping[str, Any], roles: Sequence[Role]) -> str:
@@ -253,12 +278,15 @@ def _fields(document: Mapping[str, Any]) -> list[str]:
 
 def _next_step(exchange: Exchange, known: Reason | None) -> str:
     if exchange.retry_after is not None and exchange.retryable:
-        return f"Try again in {exchange.retry_after:g} seconds."
+        seconds = ceil(exchange.retry_after)
+        return f"Try again in {seconds:,} second{'' if seconds == 1 else 's'}."
     status, remediation = exchange.status or 0, (exchange.document or {}).get("remediation")
     if status >= 500 and isinstance(remediation, str):
         return _short(remediation)
     if known is not None:
         return known.fix
+    if status == 413:
+        return REASON_OF_STATUS[status].fix
     return "Read the server's log." if status >= 500 else "Run `dwctl doctor`."
 
 

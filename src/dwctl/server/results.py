@@ -247,10 +247,12 @@ class ImportAnswer:
     """What the importer said: 200, 201 or 422 with its report.
 
     `unsettled` counts earlier attempts of the same call that may have been carried out: while it is above
-    zero, a refusal on the target may be the echo of our own import.
+    zero, a refusal on the target may be the echo of our own import. `unfinished` counts those of them on which
+    the server may still be at work.
     """
 
     status: int
     report: Mapping[str, Any]
     attempts: int
     unsettled: int
+    unfinished: int = 0

@@ -109,21 +109,24 @@ class Server:
         Raises a ServerFailure, or RequestNotPossible for what may not be sent.
         """
         policy = policy or self._policy
-        started, number, unsettled = self._clock(), 0, 0
+        started, number, unsettled, unfinished = self._clock(), 0, 0, 0
         while True:
             number += 1
             begun = self._clock()
-            outcome = self._attempt(call, number, unsettled)
+            outcome = self._attempt(call, number, unsettled, unfinished)
             elapsed = self._clock() - begun
             pause = self._pause(call, outcome, policy, number, started)
             self._on_attempt(_noted(call, outcome, number, elapsed, pause, self._url(call)))
             if pause is None:
                 if isinstance(outcome, ServerFailure):
-                    outcome.exchange = replace(outcome.exchange, earlier_unsettled=unsettled)
+                    outcome.exchange = replace(
+                        outcome.exchange, earlier_unsettled=unsettled, earlier_unfinished=unfinished
+                    )
                     raise outcome
                 return outcome
-            if isinstance(outcome, ServerFailure) and outcome.exchange.unsettled:
-                unsettled += 1
+            if isinstance(outcome, ServerFailure):
+                unsettled += outcome.exchange.unsettled
+                unfinished += outcome.exchange.unfinished
             self._sleep(pause)
 
     def _pause(
@@ -139,7 +142,7 @@ class Server:
         pause = policy.pause(number, retry_after, self._chance())
         return pause if policy.allows(number, self._clock() - started, pause) else None
 
-    def _attempt(self, call: Call, number: int, unsettled: int) -> Answer | ServerFailure:
+    def _attempt(self, call: Call, number: int, unsettled: int, unfinished: int) -> Answer | ServerFailure:
         request = self._request(call)
         url = self._url(call)
         sent_at = self._now()
@@ -166,6 +169,7 @@ class Server:
             received_at=self._now(),
             attempts=number,
             unsettled=unsettled,
+            unfinished=unfinished,
             peer=peer,
         )
         if response.is_success or response.status_code in call.accepted:
@@ -183,7 +187,13 @@ class Server:
         return bytes(body)
 
     def failure(self, call: Call, answer: Answer) -> ServerFailure:
-        """The failure that an error answer or a redirect stands for; for callers that accepted its status."""
+        """The failure that an error answer or a redirect stands for; for callers that accepted its status.
+
+        It says what attempts before this answer may have done, as each failure of `call` does.
+        """
+        return answer.remembering(self._failure_of(call, answer))
+
+    def _failure_of(self, call: Call, answer: Answer) -> ServerFailure:
         if 300 <= answer.status < 400:
             place = self.target.redact(answer.headers.get("location", "nowhere")).split("?")[0][:200]
             message = f"the server redirects to {place}"

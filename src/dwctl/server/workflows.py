@@ -183,7 +183,7 @@ def import_bundle(
             raise server.failure(call, answer)
         Document(answer).part("eligibility")
         Document(answer).text("status")
-    return ImportAnswer(answer.status, report, answer.attempts, answer.unsettled)
+    return ImportAnswer(answer.status, report, answer.attempts, answer.unsettled, answer.unfinished)
 
 
 def _is_contention(answer: Answer) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +108,51 @@ def test_an_interruption_ends_in_130_and_an_exit_in_its_code(
 ) -> None:
     fails(error)
     assert run(["explain"]) == code
+
+
+def test_an_interruption_while_the_program_is_still_being_loaded_ends_in_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    code = run(["explain"])
+    monkeypatch.undo()
+    assert (code, capsys.readouterr().err) == (130, "dwctl: interrupted.\n")
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_an_output_that_is_full_is_no_bug_and_is_said_on_stderr(
+    output: list[str], fails: Callable[[BaseException], None], capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    fails(OSError(errno.ENOSPC, "No space left on device"))
+    assert run(["explain", *output]) == ExitCode.LOCAL_STATE
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "the output cannot be written: No space left on device" in printed.err
+
+
+def test_a_file_of_ours_that_cannot_be_written_is_not_taken_for_the_output(
+    fails: Callable[[BaseException], None], capsys: Capture
+) -> None:
+    fails(OSError(errno.ENOSPC, "No space left on device", "a.json"))
+    assert run(["explain"]) == ExitCode.NO
+    assert "this is a bug in dwctl" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["explain"], ["explain", "--json"]])
+def test_a_full_disk_behind_the_output_is_said(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dwctl", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )  # fmt: skip
+    assert done.returncode == ExitCode.LOCAL_STATE, done.stderr
+    assert done.stderr.startswith("dwctl: the output cannot be written: No space left on device\n")
+    assert "Exception ignored" not in done.stderr
 
 
 def test_an_exit_without_a_code_is_no_success(fails: Callable[[BaseException], None]) -> None:

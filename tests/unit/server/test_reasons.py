@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dwctl.errors import DwctlError, ExitCode
+from dwctl.errors import DwctlError, ExitCode, RequestNotPossible
 from dwctl.secret import Secret
 from dwctl.server.failures import (
     CallFailed,
@@ -139,6 +139,28 @@ def test_an_outcome_stands_in_for_a_missing_reason() -> None:
 @pytest.mark.parametrize("reason", ["history exported to archive storage", "", 7, None, "x" * 65, "a\x1b[2J"])
 def test_a_reason_that_is_no_word_is_none(reason: object) -> None:
     assert answered("GET", "http://x", 409, {"reason": reason, "message": "m"}).reason is None
+
+
+def test_a_403_that_names_no_role_says_what_is_needed() -> None:
+    error = answered("POST", "http://x", 403, {"reason": "forbidden"}, roles=(Role.OPERATOR,))
+    assert "needed is operator; it does not say which role came" in error.message
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1.0, "1 second."), (0.2, "1 second."), (1e9, "1,000,000,000 seconds.")])
+def test_when_to_try_again_is_said_in_whole_seconds(seconds: float, told: str) -> None:
+    error = answered("POST", "http://x", 429, {}, retry_after=seconds)
+    assert error.next_step == f"Try again in {told}"
+
+
+def test_a_failure_without_a_reason_is_kept_under_its_status() -> None:
+    assert answered("POST", "http://x", 413, {}).reason_or_status == "http_413"
+    assert answered("POST", "http://x", 413, {"reason": "payload_too_large"}).reason_or_status == "payload_too_large"
+    assert own_failure("timed_out", "late", "GET", "http://x", Delivery.UNKNOWN).reason_or_status == "timed_out"
+    assert RequestNotPossible("no").reason_or_status is None
+
+
+def test_what_is_too_large_is_told_what_helps() -> None:
+    assert "--via artisan" in str(answered("POST", "http://x", 413, {}).next_step)
 
 
 def test_a_403_says_which_role_is_needed_and_which_variable_to_set() -> None:

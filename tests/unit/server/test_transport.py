@@ -173,7 +173,7 @@ def test_a_retry_after_beyond_the_time_is_told_and_not_waited_for() -> None:
     with wire.server() as server, pytest.raises(CallRefused) as caught:
         server.call(READ)
     assert wire.pauses == []
-    assert caught.value.next_step == "Try again in 3600 seconds."
+    assert caught.value.next_step == "Try again in 3,600 seconds."
 
 
 def test_retries_end_after_the_attempts() -> None:

@@ -224,6 +224,37 @@ def test_an_import_whose_success_cannot_be_read_is_unsettled(body: bytes) -> Non
     assert caught.value.exchange.unsettled
 
 
+NO_REPORTS = {
+    "validation": refusal(422, "validation_failed"),
+    "too large": refusal(413, "payload_too_large", limit=5),
+    "no report": reply({"status": "imported"}, 201),
+    "no JSON": httpx.Response(200, content=b"<html>"),
+}
+
+
+@pytest.mark.parametrize("answer", NO_REPORTS.values(), ids=NO_REPORTS)
+@pytest.mark.parametrize(("lost", "unfinished"), [(httpx.ReadTimeout("x"), True), (httpx.ReadError("x"), False)])
+def test_what_is_no_report_remembers_the_attempts_whose_answers_were_lost(
+    answer: httpx.Response, lost: Exception, unfinished: bool
+) -> None:
+    with Wire([lost, answer]).server() as server, pytest.raises(ServerFailure) as caught:
+        workflows.import_bundle(server, b"{}")
+    exchange = caught.value.exchange
+    assert (exchange.earlier_unsettled, exchange.unsettled, exchange.unfinished) == (1, True, unfinished)
+
+
+@pytest.mark.parametrize(
+    ("lost", "unfinished"),
+    [(httpx.ReadTimeout("x"), 1), (refusal(504), 1), (refusal(502), 0), (httpx.ReadError("x"), 0),
+     (httpx.ConnectTimeout("x"), 0)],
+)  # fmt: skip
+def test_an_answer_counts_the_attempts_on_which_the_server_may_still_be_at_work(
+    lost: httpx.Response | Exception, unfinished: int
+) -> None:
+    with Wire([lost, reply(report("imported"))]).server() as server:
+        assert workflows.import_bundle(server, b"{}").unfinished == unfinished
+
+
 def test_an_archive_is_not_repeated_after_a_lost_answer_since_it_is_written_into_the_history() -> None:
     wire = Wire([httpx.ReadTimeout("x")])
     with wire.server() as server, pytest.raises(ServerFailure):

@@ -62,8 +62,8 @@ class ExportReport:
         if self.paused:
             kept = "BUNDLE" if self.location == "-" else self.location
             steps.append(
-                f"The embedded workers are still paused, so that no run moves before its import: "
-                f"run `dwctl history-import {kept}`, and let them go on (embedded.resume) only after that."
+                f"The embedded workers are still paused, and stay so: import with `dwctl history-import {kept}`; "
+                "afterwards `dwctl embedded parked` names the queues whose workers must stay paused."
                 if tally.kept
                 else "The embedded workers may still be paused: let them go on (embedded.resume)."
             )

@@ -11,8 +11,8 @@ from dwctl.bundle import vocabulary
 from dwctl.bundle.demand import Demand, demands
 from dwctl.bundle.view import BundleView
 from dwctl.errors import AnswerIsNo, DwctlError
+from dwctl.transfer.files.processes import in_processes
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, load_document
-from dwctl.transfer.files.verification import in_processes
 
 
 @dataclass(frozen=True, slots=True)

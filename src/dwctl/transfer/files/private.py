@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from dwctl.errors import RequestNotPossible
 
@@ -17,18 +19,34 @@ def write_private(name: str, content: bytes, *, replace: bool = False) -> None:
     Raises `RequestNotPossible` if the file is there and `replace` is not set, or if it cannot be written;
     what was there before stays as it was.
     """
+    with private_file(name, replace=replace) as file:
+        file.write(content)
+
+
+@contextmanager
+def private_file(name: str, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """The same for content that comes in pieces: what the block writes has its name when the block ends without error.
+
+    Raises `RequestNotPossible` as `write_private` does; an OSError that the block met elsewhere is told as one, too.
+    """
     try:
-        place_private(Path(name), content, replace=replace)
+        with _placed(Path(name), replace=replace) as file:
+            yield file
     except FileExistsError:
-        raise RequestNotPossible(
-            "the file is there already", where=name, next_step="Choose another name, or add --force.",
-            reason="file_exists",
-        ) from None  # fmt: skip
+        raise file_exists(name) from None
     except OSError as error:
         raise RequestNotPossible(
             f"the file cannot be written: {error.strerror or error}", where=name,
             next_step="Check the folder, its permissions and the space left.", reason="unwritable",
         ) from None  # fmt: skip
+
+
+def file_exists(name: str) -> RequestNotPossible:
+    """The refusal to replace a file that is there."""
+    return RequestNotPossible(
+        "the file is there already", where=name, next_step="Choose another name, or add --force where there is one.",
+        reason="file_exists",
+    )  # fmt: skip
 
 
 UNFINISHED = ".dwctl-unfinished-"
@@ -40,10 +58,16 @@ def place_private(target: Path, content: bytes, *, replace: bool) -> None:
 
     Raises OSError: FileExistsError if the file is there and `replace` is not set.
     """
+    with _placed(target, replace=replace) as file:
+        file.write(content)
+
+
+@contextmanager
+def _placed(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
     descriptor, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:

@@ -7,7 +7,7 @@ from typing import Final
 from dwctl.errors import ExitCode
 from dwctl.server.reasons import Reason
 
-_U, _NO = ExitCode.USAGE, ExitCode.NO
+_U, _NO, _L = ExitCode.USAGE, ExitCode.NO, ExitCode.LOCAL_STATE
 _NO_DOCUMENT = "PHP would refuse it, and so does the importer"
 _COPY_AGAIN = "Export the run again, and copy the file without opening it in an editor."
 
@@ -26,6 +26,12 @@ FILE_REASONS: Final[tuple[Reason, ...]] = (
            "Check the folder, its permissions and the space left."),
     Reason("file_exists", (), _U, "there is a file of this name already", "nothing that was there is overwritten",
            "Choose another name, or add --force where the command has it."),
+    Reason("resealed_by_dwctl", (), _U, "the file is a bundle that dwctl resealed, kept as it was sent",
+           "imported as an export, nothing would say that its links were left out on a person's word",
+           "Import the export itself; --resolve-links REASON leaves its links out again."),
+    Reason("process_ended", (), _L, "the system ended a process that was reading bundles",
+           "a machine without memory left ends what takes the most",
+           "Make room in memory, or name fewer files at once, then run the same command again."),
     Reason("empty", (), _NO, "the document is empty", _NO_DOCUMENT, _COPY_AGAIN),
     Reason("not_json", (), _NO, "the document begins as no JSON does", _NO_DOCUMENT,
            "Save it as plain UTF-8 JSON, as the export command writes it."),

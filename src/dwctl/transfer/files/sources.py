@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from dwctl.bundle.canonical import Document, decode
 from dwctl.errors import RequestNotPossible, UndecodableDocument, UnreadableInput
@@ -21,6 +21,24 @@ _PIECE = 8 << 20
 
 MAX_BUNDLE_SIZE = 64 << 20
 """Bytes beyond which a file is refused before it is decoded, unless the person allows more."""
+
+
+RESEALED: Final = ".resealed"
+"""The folder of bundles that dwctl resealed; its name keeps it out of the folders that are searched for bundles."""
+
+
+def refuse_resealed(files: Iterable[str]) -> None:
+    """Raise `RequestNotPossible` for a file that dwctl kept when it resealed a bundle: it is no export of anybody's.
+
+    Imported as one, nothing would say that its links were left out on a person's word.
+    """
+    for file in files:
+        if RESEALED in file and RESEALED in Path(file).parts:
+            raise RequestNotPossible(
+                "this is a bundle that dwctl resealed, kept as it was sent", where=file,
+                next_step="Import the export itself; --resolve-links REASON leaves its links out again.",
+                reason="resealed_by_dwctl",
+            )  # fmt: skip
 
 
 def find_bundles(names: Sequence[str]) -> list[str]:
@@ -98,10 +116,11 @@ def read_bundle(name: str, limit: int = MAX_BUNDLE_SIZE, stdin: BinaryIO | None 
         shown = "standard input"
         content = b"" if stdin is None else _read(stdin, limit, shown)
         return expand(content, shown, limit, compression_by_content(content))
-    return expand(_read_file(name, limit), name, limit)
+    return expand(read_file(name, limit), name, limit)
 
 
-def _read_file(name: str, limit: int) -> bytes:
+def read_file(name: str, limit: int) -> bytes:
+    """Read a file as it lies, whatever its name says, at most `limit` bytes. Raises UnreadableInput."""
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

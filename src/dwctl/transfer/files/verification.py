@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import os
-import signal
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO
 
 from dwctl.bundle.findings import Finding, Severity
 from dwctl.bundle.verify import Outcome, Verdict, VerifyOptions, verify_bundle
 from dwctl.errors import ExitCode, UnreadableInput
-from dwctl.transfer.files.compression import Compression, compression_by_name
-from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, STDIN, read_bundle
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-_OBJECTS_BETWEEN_COLLECTIONS = 100_000
-
-WORTH_A_PROCESS = 16 << 20
-"""Bytes of bundles from which a second process earns its start."""
-
-_EXPANDS = 8
-"""How much larger a bundle is than its compressed file; for most of the corpus 7 to 12 times."""
+from dwctl.transfer.files.processes import in_processes
+from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, read_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,57 +70,6 @@ def verify_files(
     Without `jobs` it takes as many processes as this one may use, or one where there is little to do.
     """
     return in_processes(partial(verify_file, options=options, limit=limit), files, jobs=jobs, stdin=stdin)
-
-
-class Judge(Protocol[T_co]):
-    """What is done with each file; travels to a worker process, so it is a function or a partial of one."""
-
-    def __call__(self, file: str, /, *, stdin: BinaryIO | None = None) -> T_co:
-        """Judge one file."""
-
-
-def in_processes(
-    judge: Judge[T], files: Sequence[str], *, jobs: int | None = None, stdin: BinaryIO | None = None, forks: bool = True
-) -> Iterator[T]:
-    """Do something with each file, in as many processes as are worth it; yields in the order of the files.
-
-    What reads standard input stays in this process. Without `forks` processes begin anew: for a caller with other
-    threads at work, whose locks a forked child would have and never see released.
-    """
-    if jobs is None:
-        jobs = processes_for(files)
-    if jobs < 2 or len(files) < 2 or STDIN in files:
-        yield from (judge(file, stdin=stdin) for file in files)
-        return
-    # A forked child needs no import of its own; other systems start a fresh interpreter.
-    context = multiprocessing.get_context("fork" if forks and sys.platform == "linux" else "spawn")
-    chunk = max(1, min(32, len(files) // (jobs * 8)))
-    with context.Pool(min(jobs, len(files)), initializer=_prepare_worker) as pool:
-        yield from pool.imap(judge, files, chunksize=chunk)
-
-
-def processes_for(files: Sequence[str]) -> int:
-    """How many processes are worth their start for these files; what is compressed counts as what it holds."""
-    size = 0
-    for file in files:
-        try:
-            size += Path(file).stat().st_size * (1 if compression_by_name(file) is Compression.NONE else _EXPANDS)
-        except (OSError, ValueError):
-            continue
-        if size >= WORTH_A_PROCESS:
-            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1
-
-
-def _prepare_worker() -> None:
-    """In a child: interrupts are the parent's to handle, and what was inherited is not garbage to be looked for.
-
-    Without the freeze, the collector would write to every inherited page and make the system copy it. A decoded
-    document has no cycles, so there is little to look for among the tens of thousands of objects that it makes.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -42,7 +42,7 @@ class Carrier(Protocol):
         """Send the bundle and return the server's report."""
 
     def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_ids: Sequence[str], deep: bool = False
     ) -> Proof:
         """Compare the imported run with its bundle; with `deep` every payload, too."""
 
@@ -74,10 +74,10 @@ class _AskedOverHttp:
     _server: Server
 
     def prove(
-        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+        self, bundle: BundleView, run: RunFacts, *, namespace: str, import_ids: Sequence[str], deep: bool = False
     ) -> Proof:
         """By describe, runs and history."""
-        return prove(self._server, bundle, run, namespace=namespace, import_id=import_id, deep=deep)
+        return prove(self._server, bundle, run, namespace=namespace, import_ids=import_ids, deep=deep)
 
     def archive(self, run: RunFacts, reason: str) -> None:
         """`POST …/archive`, if the run is the newest of its workflow: the request names no run."""

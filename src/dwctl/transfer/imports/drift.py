@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
-from dwctl.errors import NotFound
-from dwctl.transfer.plans.plan import PlannedBundle
-from dwctl.transfer.runtimes.drift import DriftState, compare
-from dwctl.transfer.runtimes.drift_sources import of_planned
+from dwctl.errors import AnswerIsNo, NotFound
+from dwctl.transfer.imports.outcomes import ImportResult
+from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.runtimes.drift import Carried, Drift, DriftState, Expected, compare
 from dwctl.transfer.runtimes.positions import EmbeddedSide
 
 
@@ -16,6 +19,7 @@ class DriftCheck:
 
     def __init__(self, side: EmbeddedSide) -> None:
         self._side = side
+        self._knows_some = False
         self.asked = self.moved = 0
 
     @property
@@ -28,21 +32,49 @@ class DriftCheck:
         with self._side.look() as look:
             list(look.positions([]))
 
-    def __call__(self, bundles: Sequence[PlannedBundle]) -> Mapping[str, str]:
-        """Run id → why it must not be sent: it has moved, it is gone, or that cannot be told.
+    def __call__(self, expected: Sequence[Expected]) -> Mapping[str, Drift]:
+        """Those that must not be sent, by run id: they have moved, they are gone, or that cannot be told.
 
-        Raises a DwctlError where the embedded side does not answer, and NotFound where it knows none of the runs: it
-        is another application then, and says nothing about these.
+        Raises a DwctlError where the embedded side does not answer, and NotFound where it has not known a single run so
+        far: it is another application then, and says nothing about these.
         """
-        expected = [of_planned(bundle.run, bundle.file) for bundle in bundles if bundle.run is not None]
         with self._side.look() as look:
             found = list(compare(expected, look.positions))
-        if found and all(drift.state is DriftState.GONE for drift in found):
+        self._knows_some = self._knows_some or any(drift.state is not DriftState.GONE for drift in found)
+        if found and not self._knows_some:
             raise _another_application(self.name, len(found))
-        changed = {drift.expected.run_id: drift.said for drift in found if drift.state is not DriftState.UNMOVED}
+        changed = {drift.expected.run_id: drift for drift in found if drift.state is not DriftState.UNMOVED}
         self.asked += len(found)
         self.moved += len(changed)
         return changed
+
+
+def note_moved(ledger: Ledger, drift: Drift, at: datetime) -> None:
+    """Write down that a run is not as it was exported. Raises LocalStateError.
+
+    One that was not sent becomes `moved` whatever the reason. One that is on the server, or may be, keeps its state,
+    and only what is known goes beside it: that it has moved, or that it is gone.
+    """
+    run = drift.expected
+    if run.carried is Carried.EXPORTED or drift.state in _MOVED:
+        ledger.note_moved(run.run_id, at, error_reason="run_moved", error_text=drift.said)
+    elif drift.state is DriftState.GONE:
+        ledger.note_drift(run.run_id, at, drift.state.value)
+
+
+def told_as_moved(result: ImportResult, drift: Drift) -> ImportResult:
+    """The result of a run that is not sent for it, whether it is on the server or not."""
+    what = _WHERE_IT_IS.get(drift.state, "the embedded copy is not as it was exported")
+    error = AnswerIsNo(f"{what}: {drift.said}", where=result.judged.file, next_step=drift.next_step, reason="run_moved")
+    return replace(result, error=error)
+
+
+_MOVED: Final = frozenset({DriftState.MOVED_SINCE_IMPORT, DriftState.MOVED_IN_DOUBT})
+_WHERE_IT_IS: Final = {
+    DriftState.MOVED_SINCE_IMPORT: "the run is on the server, and its embedded copy has moved since, so both run it",
+    DriftState.MOVED_IN_DOUBT: "the run may be on the server, and its embedded copy has moved since its export",
+    DriftState.UNKNOWN: "nobody can say whether the embedded copy is as it was exported",
+}
 
 
 def _another_application(name: str, count: int) -> NotFound:

@@ -8,22 +8,25 @@ later may or may not be on the server; sending it again is safe by run_id and de
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from dwctl.errors import AnswerIsNo, DwctlError, ExitCode, Interrupted, LocalStateError
+from dwctl.errors import AnswerIsNo, DwctlError, Interrupted, LocalStateError
+from dwctl.transfer.imports.drift import note_moved, told_as_moved
+from dwctl.transfer.imports.giving_up import LEDGER_FAILED, GivingUp
 from dwctl.transfer.imports.outcomes import ImportResult, ImportState
-from dwctl.transfer.imports.passage import BUSY, MAY_BE_THERE, UNREACHED, Item, Passage, first_result
+from dwctl.transfer.imports.passage import Item, Passage, first_result, run_id
 from dwctl.transfer.imports.waiting import Waiting
 from dwctl.transfer.lanes import Done, Lanes, Stop
-from dwctl.transfer.ledger.memory import rows_of
-from dwctl.transfer.ledger.rows import THERE, LedgerState
+from dwctl.transfer.ledger.memory import read_in, rows_of, unread_in
+from dwctl.transfer.ledger.rows import MAY_BE_THERE, THERE, LedgerState
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
+from dwctl.transfer.runtimes.drift import Carried, Drift, Expected
+from dwctl.transfer.runtimes.drift_sources import of_planned
 
 DRIFT_BATCH: Final = 100
 """Bundles whose embedded copies are asked about at once, just before they are sent."""
@@ -33,9 +36,8 @@ _COMPARED_BEHIND: Final = 8
 _HELD_AT_ONCE: Final = 64 << 20
 """Bytes of bundles that wait to be compared; beyond, nothing more is sent for the moment."""
 
-_BUSY_IN_A_ROW: Final = 32
-Drift = Callable[[Sequence[PlannedBundle]], Mapping[str, str]]
-"""Asks the embedded side about runs: run id → what moved, for those that moved since their export."""
+AskDrift = Callable[[Sequence[Expected]], Mapping[str, Drift]]
+"""Asks the embedded side about runs: run id → what became of it, for those that are not as they were exported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,17 @@ class RunOptions:
 class Execution:
     """One run of a plan: `begin` it, then iterate over it once. `stopped_because` says why it ended before its end.
 
-    While it is iterated, `sent` and `in_flight` tell how far it is.
+    While it is iterated, `in_flight` tells how far it is. `in_doubt_elsewhere` are the ledger's runs (run ids) that may
+    be on the server and are not in this plan: nobody asks about them now.
     """
 
     plan: Plan
     passage: Passage
     run: RunOptions
     stop: Stop
-    drift: Drift | None = None
+    drift: AskDrift | None = None
     stopped_because: str | None = None
+    in_doubt_elsewhere: tuple[str, ...] = ()
     _begun: bool = False
     _conflicting: frozenset[str] = frozenset()
     _ready: deque[Item | PlannedBundle] = field(default_factory=deque)
@@ -66,22 +70,36 @@ class Execution:
     _under_way: dict[str, ImportResult] = field(default_factory=dict)
     _done: SimpleQueue[Done[Item]] = field(default_factory=SimpleQueue)
     _compared: deque[Item] = field(default_factory=deque)
-    _counts: Counter[str] = field(default_factory=Counter)
+    _giving_up: GivingUp = field(init=False)
     _held: int = 0
-    _asked_drift: int = 0
+    _unmoved: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._giving_up = GivingUp(self.run.jobs, self.run.most_failures)
 
     @property
     def in_flight(self) -> int:
         """Bundles that are being sent or compared now."""
         return len(self._under_way)
 
+    @property
+    def too_many_failed(self) -> bool:
+        """Whether more bundles have failed than may."""
+        return self._giving_up.too_many_failed
+
     def begin(self) -> None:
         """Let the ledger take the plan up. Raises LocalStateError; then nothing was done."""
         if not self._begun:
             self._begun = True
-            self._conflicting = frozenset(self.passage.ledger.plan(rows_of(self.plan)).conflicting)
+            ledger = self.passage.ledger
+            self._conflicting = frozenset(ledger.plan(rows_of(self.plan)).conflicting)
+            ledger.note_files(unread_in(self.plan), read_in(self.plan, ledger.unread()))
+            if in_doubt := [row.run_id for row in ledger.rows(state=MAY_BE_THERE)]:
+                here = set(map(run_id, self.plan.bundles))
+                self.in_doubt_elsewhere = tuple(one for one in in_doubt if one not in here)
 
-    def __iter__(self) -> Iterator[ImportResult]:
+    def __iter__(self) -> Generator[ImportResult]:
+        """The results as they come. Closed before its end, it settles what is in flight."""
         self.begin()
         yield from self._prepare()
         # More lanes than requests: while some are on the wire, others read, or wait for the ledger's disk.
@@ -118,12 +136,14 @@ class Execution:
         return bundle.skip is Skip.DONE and self.passage.wants_again(bundle)
 
     def _skipped(self, bundle: PlannedBundle) -> ImportResult:
-        memory, result = self.passage.memory, replace(first_result(bundle), state=ImportState.SKIPPED)
+        memory, result = self.passage.memory, first_result(bundle)
         if bundle.skip is not Skip.DONE:
-            return result
+            if bundle.skip in _BY_CHOICE and self._carried(bundle) is Carried.IN_DOUBT:
+                return replace(result, state=ImportState.UNKNOWN, error=_LEFT_OUT_IN_DOUBT)
+            return replace(result, state=ImportState.SKIPPED)
         if not memory.compared(run_id(bundle)):
             return replace(result, error=_OTHER_LEDGER)
-        return replace(result, compared_at=memory.compared_at(run_id(bundle)))
+        return replace(result, state=ImportState.DONE, compared_at=memory.compared_at(run_id(bundle)))
 
     def _sort_waiting(self) -> Iterator[ImportResult]:
         """Let go what need not wait, and block what would wait for ever."""
@@ -142,7 +162,7 @@ class Execution:
                 run_id(bundle), LedgerState.BLOCKED, error_reason=_BLOCKED.reason, error_text=_BLOCKED.message
             )
         except LocalStateError as error:
-            self._halt(_LEDGER_FAILED)
+            self._halt(LEDGER_FAILED)
             return replace(result, error=error)
         return result
 
@@ -179,7 +199,8 @@ class Execution:
             yield from self._ask_drift()
             if self._ready and not self.stop.over():
                 one = self._ready.popleft()
-                item = one if isinstance(one, Item) else Item(one, first_result(one))
+                item = one if isinstance(one, Item) else self.passage.taken_up(one)
+                self._unmoved.discard(item.run_id)
                 self._under_way[item.run_id] = item.result
                 sending.put(item)
 
@@ -197,7 +218,7 @@ class Execution:
             comparing.put(item)
         elif item.again:
             del self._under_way[item.run_id]
-            self._judge_the_server(item.result.error)
+            self._halt(self._giving_up.after_trouble(item.result.error))
             self._ready.append(replace(item, again=False, round=item.round + 1))
         elif item.noted is not None:
             self._under_way[item.run_id] = item.result
@@ -232,39 +253,60 @@ class Execution:
         if not isinstance(error, DwctlError):
             raise error
         del self._under_way[item.run_id]
-        self._halt(_LEDGER_FAILED)
+        self._halt(LEDGER_FAILED)
         yield replace(item.result, state=_as_far_as_known(item.result), error=error)
 
     def _ask_drift(self) -> Iterator[ImportResult]:
-        """Before each batch: what moved in the embedded application since its export is not sent."""
-        if self.drift is None or self._asked_drift > 0:
-            self._asked_drift -= 1
-            return
-        batch = [_bundle_of(one) for one in islice(self._ready, DRIFT_BATCH)]
-        try:
-            moved = self.drift(batch)
-            for bundle in batch:
-                if run_id(bundle) in moved:
-                    self.passage.ledger.note_moved(
-                        run_id(bundle), self.passage.now(), error_reason="run_moved", error_text=moved[run_id(bundle)]
-                    )
-        except DwctlError as error:
-            ledger = isinstance(error, LocalStateError)
-            self._halt(_LEDGER_FAILED if ledger else "the embedded application could not be asked what has moved")
-            self._ready.popleft()
-            yield replace(first_result(batch[0]), error=error)
-            return
-        self._asked_drift = len(batch) - len(moved) - 1
-        if moved:
-            self._ready = deque(one for one in self._ready if run_id(_bundle_of(one)) not in moved)
-        for bundle in batch:
-            if run_id(bundle) in moved:
-                yield from self._settled(Item(bundle, _moved(first_result(bundle), moved[run_id(bundle)])))
+        """Until the next one was asked about, batch by batch: what moved since its export is not sent."""
+        while (
+            self.drift is not None
+            and self._ready
+            and not self.stop.over()
+            and run_id(_bundle_of(self._ready[0])) not in self._unmoved
+        ):
+            batch = [self._ready.popleft() for _ in range(min(len(self._ready), DRIFT_BATCH))]
+            try:
+                moved = self.drift([self._expected(one) for one in batch])
+                for drift in moved.values():
+                    note_moved(self.passage.ledger, drift, self.passage.now())
+            except DwctlError as error:
+                ledger = isinstance(error, LocalStateError)
+                self._halt(LEDGER_FAILED if ledger else "the embedded application could not be asked what has moved")
+                self._ready.extendleft(reversed(batch[1:]))
+                yield replace(self._not_begun(batch[0]), error=error)
+                return
+            stay = [one for one in batch if run_id(_bundle_of(one)) not in moved]
+            self._unmoved = {run_id(_bundle_of(one)) for one in stay}
+            self._ready.extendleft(reversed(stay))
+            for one in batch:
+                if (drifted := moved.get(run_id(_bundle_of(one)))) is not None:
+                    yield from self._settled(Item(_bundle_of(one), self._moved(one, drifted)))
+
+    def _expected(self, one: Item | PlannedBundle) -> Expected:
+        bundle = _bundle_of(one)
+        assert bundle.run is not None  # noqa: S101 - only bundles with a run are sent
+        return of_planned(bundle.run, bundle.file, self._carried(one))
+
+    def _carried(self, one: Item | PlannedBundle) -> Carried:
+        """How far the run has come, in this run or an earlier one."""
+        state = self.passage.memory.state(run_id(_bundle_of(one)))
+        if state in THERE:
+            return Carried.IMPORTED
+        in_doubt = one.in_doubt if isinstance(one, Item) else state in MAY_BE_THERE
+        return Carried.IN_DOUBT if in_doubt else Carried.EXPORTED
+
+    def _moved(self, one: Item | PlannedBundle, drift: Drift) -> ImportResult:
+        """Told as what it is: moved only where it was not sent."""
+        bundle, carried = _bundle_of(one), drift.expected.carried
+        if carried is Carried.IMPORTED:
+            return told_as_moved(self.passage.found_there(bundle), drift)
+        state = ImportState.UNKNOWN if carried is Carried.IN_DOUBT else ImportState.MOVED
+        return told_as_moved(replace(first_result(bundle), state=state), drift)
 
     def _settled(self, item: Item) -> Iterator[ImportResult]:
         """A bundle has ended: tell it, release or block those that wait for it, and see whether to go on."""
         result = item.result
-        self._judge_the_run(result)
+        self._halt(self._giving_up.after_result(result))
         yield result
         if not (result.done and result.proven):
             for lost in self._waiting.behind(item.run_id):
@@ -274,30 +316,11 @@ class Execution:
 
     # --- whether to go on ---
 
-    def _judge_the_run(self, result: ImportResult) -> None:
-        self._judge_the_server(result.trouble)
-        self._counts["failures"] += not result.good
-        if result.stops_the_run:
-            local = result.trouble is not None and result.trouble.exit_code is ExitCode.LOCAL_STATE
-            self._halt(_LEDGER_FAILED if local else "every other bundle would meet the same")
-        elif self.run.most_failures is not None and self._counts["failures"] > self.run.most_failures:
-            most = self.run.most_failures
-            self._halt(f"more than {most} bundles failed" if most else "a bundle failed")
-
-    def _judge_the_server(self, trouble: DwctlError | None) -> None:
-        """Stop where it answers nobody, or where its database has been busy for everybody for long."""
-        busy = trouble is not None and trouble.reason in BUSY
-        unreached = trouble is not None and trouble.exit_code in UNREACHED and not busy
-        self._counts["unreached"] = self._counts["unreached"] + 1 if unreached else 0
-        self._counts["busy"] = self._counts["busy"] + 1 if busy else 0
-        if self._counts["unreached"] >= max(4, 2 * self.run.jobs):
-            self._halt("the server did not answer for several bundles in a row")
-        elif self._counts["busy"] >= max(_BUSY_IN_A_ROW, 4 * self.run.jobs):
-            self._halt("the server's database was busy for every bundle, again and again")
-
-    def _halt(self, why: str) -> None:
-        self.stop.halted = True
-        self.stopped_because = self.stopped_because or why
+    def _halt(self, why: str | None) -> None:
+        """Begin nothing more, if there is a reason; the first one is told."""
+        if why is not None:
+            self.stop.halted = True
+            self.stopped_because = self.stopped_because or why
 
     # --- the end ---
 
@@ -321,16 +344,17 @@ class Execution:
             yield replace(result, state=_as_far_as_known(result), error=interrupted)
         for one in (*self._ready, *self._waiting.bundles.values()):
             left += 1
-            result = first_result(_bundle_of(one))
-            met = one.result.error if isinstance(one, Item) else None
-            yield replace(result, error=met or (interrupted if left == 1 else None))
+            result = self._not_begun(one)
+            yield replace(result, error=result.error or (interrupted if left == 1 else None))
         if interrupted is not None and left:
             self.stopped_because = "interrupted"
 
-
-def run_id(bundle: PlannedBundle) -> str:
-    """The run's id; empty where the bundle has none, and then it is never sent."""
-    return str(bundle.run.run_id if bundle.run is not None else "")
+    def _not_begun(self, one: Item | PlannedBundle) -> ImportResult:
+        """A bundle whose turn does not come again: what it met before, and whether it may be there for all that."""
+        result = first_result(_bundle_of(one))
+        if not isinstance(one, Item):
+            return result
+        return replace(result, state=ImportState.UNKNOWN if one.in_doubt else result.state, error=one.result.error)
 
 
 def _bundle_of(one: Item | PlannedBundle) -> PlannedBundle:
@@ -349,16 +373,8 @@ def _refused(result: ImportResult) -> ImportResult:
     return replace(result, state=ImportState.REFUSED)
 
 
-def _moved(result: ImportResult, what: str) -> ImportResult:
-    error = AnswerIsNo(
-        f"the embedded copy is not as it was exported: {what}", where=result.judged.file,
-        next_step="Pause the embedded workers and export it again (history-export --refresh).", reason="run_moved",
-    )  # fmt: skip
-    return replace(result, state=ImportState.MOVED, error=error)
-
-
 _GO_ON = "Run the same command again: it goes on where this one stopped."
-_LEDGER_FAILED = "the ledger cannot be written to"
+_BY_CHOICE = frozenset({Skip.LIMIT, Skip.NOT_CHOSEN})
 _OTHER_EXPORT = AnswerIsNo(
     "the ledger has another export of this run as sent", where="dedupe_key",
     next_step="Look at it with `dwctl ledger show RUN`; a run that moved after its import runs in both runtimes.",
@@ -367,6 +383,11 @@ _OTHER_EXPORT = AnswerIsNo(
 _OTHER_LEDGER = AnswerIsNo(
     "the plan leaves it out as done, and this ledger knows nothing of that", where="--ledger",
     next_step="Name the ledger that the plan was made with, or make a new plan.", reason="plan_of_another_ledger",
+)  # fmt: skip
+_LEFT_OUT_IN_DOUBT = AnswerIsNo(
+    "an earlier run may have brought it to the server, and the plan leaves it out, so nobody asks", where="the plan",
+    next_step="Import it without --limit and --only: the server is asked first, and nothing is sent twice.",
+    reason="left_out_in_doubt",
 )  # fmt: skip
 _BLOCKED = AnswerIsNo(
     "the run at the other end of its link was not imported and compared, so it was not sent",

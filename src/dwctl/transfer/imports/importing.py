@@ -146,8 +146,8 @@ class _Passage:
 
     def _prove(self, bundle: BundleView, run: RunFacts) -> Proof:
         # An earlier import may have had another id; only our own must show ours.
-        import_id = self._options.import_id if self.result.state is ImportState.IMPORTED else None
-        return self._carrier.prove(bundle, run, namespace=self._options.namespace, import_id=import_id)
+        import_ids = (self._options.import_id,) if self.result.state is ImportState.IMPORTED else ()
+        return self._carrier.prove(bundle, run, namespace=self._options.namespace, import_ids=import_ids)
 
 
 def _refuses(judged: FileVerdict) -> bool:

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 class ImportState(StrEnum):
     """What became of a bundle.
 
-    `would_import` (of a dry run), `imported` and `already_imported` are good; `refused` is the answer no, for
-    reasons of ours or of the server's; `failed` is no answer, and nothing was imported; `unknown` is an answer
-    without meaning, or a lost one that could not be asked after; `not_tried` is what an earlier bundle's trouble
-    or an interruption left undone. `blocked` waits for a partner that was not imported and compared; `moved` has
-    gone on in the embedded application since its export; `skipped` was left out by choice, or is done already.
+    `would_import` (of a dry run), `imported` and `already_imported` are good; `done` was imported and compared by an
+    earlier run, and this one sent nothing (it may have compared it again). `refused` is the answer no, for reasons of
+    ours or of the server's; `failed` is no answer, and nothing was imported; `unknown` is an answer without meaning, or
+    a lost one that could not be asked after; `not_tried` is what an earlier bundle's trouble or an interruption left
+    undone. `blocked` waits for a partner that was not imported and compared; `moved` has gone on in the embedded
+    application since its export; `skipped` was left out of this run: by choice, or since another file holds the same.
     """
 
     WOULD_IMPORT = "would_import"
     IMPORTED = "imported"
     ALREADY_IMPORTED = "already_imported"
+    DONE = "done"
     REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -64,6 +66,7 @@ class Resealed:
     file: str | None = None
 
 
+_THERE = frozenset({ImportState.IMPORTED, ImportState.ALREADY_IMPORTED, ImportState.DONE})
 _GOOD = frozenset({ImportState.WOULD_IMPORT, ImportState.SKIPPED})
 _SAME_FOR_EVERY_BUNDLE = frozenset({"namespace_not_found", "php_not_started", "artisan_missing"})
 _ENDS_THE_RUN = frozenset({ExitCode.INTERRUPTED, ExitCode.LOCAL_STATE, ExitCode.INCOMPATIBLE, ExitCode.AUTH})
@@ -77,8 +80,9 @@ class ImportResult:
     no answer, or why it is not good; `left_behind` what of the bundle does not travel. `asked_and_absent` says
     that after an import without an answer a dry run found that the run was not there. `position` is the bundle's
     place in the plan; results come in the order in which they end. `seconds` is how long the import took on the wire,
-    retries included. `skipped_because` is the plan's word for a bundle that was left out; of one that is done,
-    `compared_at` says when the ledger saw it proven, and `run` whose run it is, since its file was not read again.
+    retries included. `skipped_because` is the plan's word for a bundle that was left out; of one that was done before,
+    `compared_at` says when the ledger had seen it compared, and `run` whose run it is, since its file was not read
+    again unless it was compared again: then there is a proof, too.
     """
 
     judged: FileVerdict
@@ -101,7 +105,12 @@ class ImportResult:
     @property
     def done(self) -> bool:
         """Whether the run is on the server, as far as its importer says."""
-        return self.state in {ImportState.IMPORTED, ImportState.ALREADY_IMPORTED}
+        return self.state in _THERE
+
+    @property
+    def compared_again(self) -> bool:
+        """Whether the run was done before, and this run did no more than compare it once more."""
+        return self.state is ImportState.DONE and self.proof is not None
 
     @property
     def proven(self) -> bool:
@@ -109,9 +118,16 @@ class ImportResult:
         return self.proof is not None and self.proof.state is ProofState.PROVEN
 
     @property
+    def known_as_proven(self) -> bool:
+        """Whether the server has shown the run as its bundle says: to this run, or to the one that the ledger knows."""
+        if self.state is ImportState.DONE and self.proof is None:
+            return self.error is None
+        return self.proven
+
+    @property
     def good(self) -> bool:
         """Whether the bundle is where it should be, as far as this run was to bring it there."""
-        return self.error is None and (self.proven if self.done else self.state in _GOOD)
+        return self.error is None and (self.known_as_proven if self.done else self.state in _GOOD)
 
     @property
     def trouble(self) -> DwctlError | None:
@@ -165,7 +181,8 @@ class ImportTally:
 
     A dry run does nothing, so it is never partly done. `attention` has the first of those that are not good, `fine`
     the first of the others; `slowest` the slowest imports (seconds, file), `warned` the warnings by rule,
-    `reasons` why results are not good.
+    `held` and `unseen` in how many proven runs a thing was as it should be, or not shown, `reasons` why results are not
+    good. Whoever ends a run since too many bundles failed sets `gave_up`.
     """
 
     dry_run: bool = False
@@ -178,14 +195,16 @@ class ImportTally:
     repaired: int = 0
     resealed: int = 0
     archived: int = 0
+    compared_again: int = 0
     timed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    held: dict[str, None] = field(default_factory=dict)
-    unseen: dict[str, None] = field(default_factory=dict)
+    held: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
     left_behind: dict[str, None] = field(default_factory=dict)
     warned: dict[str, Warned] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     slowest: list[tuple[float, str]] = field(default_factory=list)
+    gave_up: bool = False
     _codes: set[ExitCode] = field(default_factory=set)
     _done: bool = False
 
@@ -200,9 +219,10 @@ class ImportTally:
         self.states[result.state] += 1
         self.good += result.good
         self.proven += result.proven
-        self.unproven += result.done and not result.proven
+        self.unproven += result.done and not result.known_as_proven
         self.repaired += result.repaired is not None
-        self.resealed += result.resealed is not None and result.done
+        self.compared_again += result.compared_again
+        self.resealed += result.resealed is not None and result.done and result.state is not ImportState.DONE
         self.archived += result.archived
         if result.skipped_because is not None and result.state is ImportState.SKIPPED:
             self.skipped[result.skipped_because] += 1
@@ -220,7 +240,7 @@ class ImportTally:
         """What is told once for all bundles."""
         if result.proof is not None and result.proven:
             for one in result.proof.comparisons:
-                (self.unseen if one.holds is None else self.held)[one.name] = None
+                (self.unseen if one.holds is None else self.held)[one.name] += 1
         for row in result.left_behind:
             self.left_behind[row.what] = None
         for finding in result.judged.findings:
@@ -239,7 +259,10 @@ class ImportTally:
     @property
     def exit_code(self) -> ExitCode:
         """By the design's precedence: 130, 10, 8, 4; then 9 if something was done; then 3, 6, 7, 5 if nothing
-        is because of them; 1 if the only answers are no; 2 for what could not be read, and for nothing at all."""
+        is because of them; 1 if the only answers are no; 2 for what could not be read, and for nothing at all.
+
+        9, too, where a run gave up on its bundles before it had come to all of them: they are not all answered.
+        """
         if not self.total:
             return ExitCode.USAGE
         if self.good == self.total:
@@ -247,23 +270,25 @@ class ImportTally:
         ended = [code for code in _BEFORE_PARTLY if code in self._codes]
         if ended:
             return ended[0]
-        if self._done:
+        if self._done or (self.gave_up and self.states[ImportState.NOT_TRIED]):
             return ExitCode.PARTLY
         return next((code for code in _AFTER_PARTLY if code in self._codes), ExitCode.NO)
 
     def _counts_as_done(self, result: ImportResult) -> bool:
-        """Imported by us, whatever the proof says; or there before, and proven."""
-        if result.state is ImportState.IMPORTED:
+        """Imported by us, whatever the proof says; there before and proven now; or archived. Not compared again."""
+        if result.state is ImportState.IMPORTED or result.archived:
             return True
-        return not self.dry_run and result.done and result.good
+        return not self.dry_run and result.state is ImportState.ALREADY_IMPORTED and result.good
 
 
 def _why(result: ImportResult) -> str:
     """The word under which a result that is not good is counted."""
     trouble = result.trouble
     if trouble is not None:
-        return trouble.reason or trouble.exit_code.name.lower()
+        return trouble.reason_or_status or trouble.exit_code.name.lower()
     if result.proof is not None and result.state is not ImportState.REFUSED:
+        if result.proof.not_shown:
+            return "run_not_shown"
         return f"proof {result.proof.state.value}"
     from dwctl.transfer.imports.reports import refused_by
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,12 +25,13 @@ from dwctl.transfer.imports.reports import refused_by
 from dwctl.transfer.imports.sending import Sender, Sent
 from dwctl.transfer.imports.way import Way
 from dwctl.transfer.lanes import Stop
+from dwctl.transfer.ledger.differences import NOT_SHOWN, PRUNED
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.memory import LedgerMemory, changes_of
 from dwctl.transfer.ledger.pending import Pending
-from dwctl.transfer.ledger.rows import LedgerState
+from dwctl.transfer.ledger.rows import MAY_BE_THERE, LedgerState
 from dwctl.transfer.plans.content import content_to_send, keep_resealed
-from dwctl.transfer.plans.plan import PlannedBundle
+from dwctl.transfer.plans.plan import PlannedBundle, Skip
 
 ROUNDS_WHILE_BUSY: Final = 6
 ROUNDS: Final = 3
@@ -42,13 +43,9 @@ COMPARISONS: Final = 3
 UNREACHED: Final = frozenset({ExitCode.NETWORK, ExitCode.TIMEOUT, ExitCode.SERVER})
 """Exit codes of what is no answer."""
 
-MAY_BE_THERE: Final = frozenset({LedgerState.SENDING, LedgerState.UNKNOWN})
-"""States in which an earlier process may have sent a bundle."""
-
 BUSY: Final = frozenset({"database_busy"})
 """Reasons that only say: later."""
 
-_WORTH_ANOTHER_ROUND: Final = frozenset({ExitCode.NETWORK, ExitCode.SERVER})
 _LASTING: Final = frozenset(
     {"rewritten_in_transit", "unexpected_answer", "unreadable_answer", "import_not_carried_out", "artisan_missing",
      "artisan_without_report", "php_not_reached"}
@@ -56,17 +53,26 @@ _LASTING: Final = frozenset(
 """Failures that another try in the same run would meet again."""
 
 
+def run_id(bundle: PlannedBundle) -> str:
+    """The run's id; empty where the bundle has none, and then it is never sent."""
+    return str(bundle.run.run_id if bundle.run is not None else "")
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """A bundle under way, what is known of it so far, and its bytes while they are needed (`size` of them).
 
-    `noted` is the last thing that was found out of it, on the way to the ledger: that it is on the server, and later
-    its comparison.
+    `in_doubt`: an earlier attempt may have been carried out, or may be yet; the ledger has `sending` or `unknown` until
+    the server says which. `unanswered`: an earlier round had no answer, and a dry run did not find the run: if it is
+    there later, it is ours. `noted` is the last thing that was found out of it, on the way to the ledger: that it is on
+    the server, and later its comparison.
     """
 
     bundle: PlannedBundle
     result: ImportResult
     round: int = 1
+    in_doubt: bool = False
+    unanswered: bool = False
     content: bytes = b""
     size: int = 0
     again: bool = False
@@ -75,7 +81,7 @@ class Item:
     @property
     def run_id(self) -> str:
         """The run; empty where the bundle has none, and then it is never sent."""
-        return str(self.bundle.run.run_id if self.bundle.run is not None else "")
+        return run_id(self.bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,11 @@ class Passage:
             return False
         return self.deep or self._to_be_archived(bundle.run)
 
+    def taken_up(self, bundle: PlannedBundle) -> Item:
+        """A bundle at the beginning of its way through this run."""
+        item = Item(bundle, first_result(bundle))
+        return replace(item, in_doubt=self.memory.state(item.run_id) in MAY_BE_THERE)
+
     # --- sending ---
 
     def send(self, item: Item) -> Item:
@@ -116,36 +127,39 @@ class Passage:
         """
         if self.stop.over():
             return replace(item, again=True)
-        bundle, before = item.bundle, self.memory.state(item.run_id)
-        in_doubt = before in MAY_BE_THERE
+        before = self.memory.state(item.run_id)
+        carrier = self._carrier(item.bundle)
         try:
             content = content_to_send(
-                bundle, signing_key=self.options.verify.signing_key, limit=self.options.limit,
+                item.bundle, signing_key=self.options.verify.signing_key, limit=self.options.limit,
                 stdin=self.options.stdin,
             )  # fmt: skip
         except DwctlError as error:
             return self._without_content(item, before, error)
         if before in _THERE:
-            return _to_compare(item, replace(item.result, state=_THERE[before]), content)
+            return _to_compare(item, self.found_there(item.bundle), content)
         try:
             item = self._marked(item, content)
         except LocalStateError as error:
-            return replace(item, result=replace(item.result, error=error))
-        sender = Sender(self._carrier(bundle), self.options, item.result.judged, content)
+            state = ImportState.UNKNOWN if item.in_doubt else item.result.state
+            return replace(item, result=replace(item.result, state=state, error=error))
+        sender = Sender(carrier, self.options, item.result.judged, content)
         begun = self.clock()
         try:
             with self.pace.turn() as turn, self.turns.taking(turn):
                 if self.stop.over():
-                    return self._not_sent(item, in_doubt=in_doubt)
+                    return self._not_sent(item)
                 begun = self.clock()
-                sent = sender.deliver(was_sent_before=in_doubt or item.round > 1)
+                # As it goes now: a plan of yesterday may have found another way open.
+                item = replace(item, result=replace(item.result, way=carrier.way().value))
+                sent = sender.deliver(was_sent_before=item.in_doubt or item.unanswered)
                 if sent.error is not None and sent.error.reason in BUSY:
                     turn.busy()
         except DwctlError as error:
             sent = Sent(ImportState.FAILED, error)
-        return self._took(item, sent, content, self.clock() - begun, in_doubt=in_doubt)
+        return self._took(item, sent, content, self.clock() - begun)
 
-    def _took(self, item: Item, sent: Sent, content: bytes, seconds: float, *, in_doubt: bool) -> Item:
+    def _took(self, item: Item, sent: Sent, content: bytes, seconds: float) -> Item:
         """Settle what came of sending it, or say that it is to be tried again."""
         result = replace(
             item.result, state=sent.state, error=sent.error, report=sent.report,
@@ -153,23 +167,33 @@ class Passage:
         )  # fmt: skip
         if result.done:
             return _to_compare(item, result, content, noted=self._note(item, result, along=True))
-        if sent.state is ImportState.FAILED and sent.error is not None:
+        if sent.error is not None and (sent.state is ImportState.FAILED or sent.asked_and_absent):
+            item = replace(
+                item, in_doubt=item.in_doubt or sent.state is ImportState.UNKNOWN,
+                unanswered=item.unanswered or sent.asked_and_absent,
+            )  # fmt: skip
             if _is_worth_another_round(item, sent.error):
-                self._not_sent(item, in_doubt=in_doubt, error=sent.error)
-                return replace(item, result=result, again=True)
-            if in_doubt and not sent.asked_and_absent:
-                # This attempt came to nothing; the one before it, of another process, may have come to something.
+                return self._not_sent(replace(item, result=result), error=sent.error)
+            if item.in_doubt:
+                # This attempt came to nothing; an earlier one may have come to something, or may come to it yet.
                 result = replace(result, state=ImportState.UNKNOWN)
         return self._end(item, result)
 
     def _without_content(self, item: Item, before: LedgerState | None, error: DwctlError) -> Item:
         """The file is gone, or another one now. What was sent before stays what it is."""
         if before in _THERE:
-            return replace(item, result=replace(item.result, state=_THERE[before], error=error))
-        if before in MAY_BE_THERE:
+            return replace(item, result=replace(self.found_there(item.bundle), error=error))
+        if item.in_doubt:
             return replace(item, result=replace(item.result, state=ImportState.UNKNOWN, error=error))
         state = ImportState.REFUSED if isinstance(error, AnswerIsNo) else ImportState.FAILED
         return self._end(item, replace(item.result, state=state, error=error))
+
+    def found_there(self, bundle: PlannedBundle) -> ImportResult:
+        """A run that an earlier run brought there: done before if that one also compared it; nothing of it is sent."""
+        result, name = first_result(bundle), run_id(bundle)
+        if not self.memory.was_compared(name):
+            return replace(result, state=_THERE[self.memory.state(name)])
+        return replace(result, state=ImportState.DONE, way=None, compared_at=self.memory.compared_at(name))
 
     def _marked(self, item: Item, content: bytes) -> Item:
         """`sending` is on the disk before the first byte leaves, and a resealed bundle is kept before that."""
@@ -185,10 +209,12 @@ class Passage:
         self.ledger.sending(item.run_id, **facts)
         return item
 
-    def _not_sent(self, item: Item, *, in_doubt: bool, error: DwctlError | None = None) -> Item:
-        """Nothing of this attempt is on the server; one that was in doubt before it still is, and stays `sending`."""
-        if not in_doubt:
-            told: dict[str, Any] = {} if error is None else {"error_reason": error.reason, "error_text": error.message}
+    def _not_sent(self, item: Item, *, error: DwctlError | None = None) -> Item:
+        """It is to be taken up again. Nothing of it is on the server; one that is in doubt stays `sending`."""
+        if not item.in_doubt:
+            told: dict[str, Any] = {}
+            if error is not None:
+                told = {"error_reason": error.reason_or_status, "error_text": error.message}
             self.ledger.settle(item.run_id, LedgerState.PLANNED, **told)
         return replace(item, again=True)
 
@@ -199,7 +225,7 @@ class Passage:
     def _note(self, item: Item, result: ImportResult, *, along: bool = False) -> Pending[None]:
         facts: dict[str, Any] = {"way": result.way}
         if result.error is not None:
-            facts |= {"error_reason": result.error.reason, "error_text": result.error.message}
+            facts |= {"error_reason": result.error.reason_or_status, "error_text": result.error.message}
         if result.state is ImportState.REFUSED:
             facts["rules"] = refusing_rules(result)
         return self.ledger.settle(item.run_id, _SETTLED[result.state], wait=not along, along=along, **facts)
@@ -218,28 +244,34 @@ class Passage:
         bundle = BundleView(decode(item.content).value)
         carrier = self._carrier(item.bundle)
         with self.pace.watch() as turn, self.turns.taking(turn):
-            proof = self._proof(carrier, bundle, run, self._import_id(item))
+            proof = self._proof(carrier, bundle, run, self._import_ids(item))
             result = replace(item.result, proof=proof, left_behind=left_behind(bundle.value))
+            archives = proof.state is ProofState.PROVEN and self._to_be_archived(run)
             if proof.state is not ProofState.UNKNOWN:
-                noted = self.ledger.note_compared(item.run_id, self.now(), differences_of(proof), wait=False)
-            if proof.state is ProofState.PROVEN and self._to_be_archived(run):
+                # Nothing follows a comparison but an archive, and that begins when the disk has the comparison.
+                noted = self.ledger.note_compared(item.run_id, self.now(), differences_of(proof), wait=archives)
+            if archives:
                 result = self._archive(carrier, run, result)
         return replace(item, result=result, content=b"", noted=noted)
 
-    def _proof(self, carrier: Carrier, bundle: BundleView, run: RunFacts, import_id: str | None) -> Proof:
+    def _proof(self, carrier: Carrier, bundle: BundleView, run: RunFacts, import_ids: Sequence[str]) -> Proof:
         """The comparison; questions change nothing, so a server that failed at one is asked again."""
         for _ in range(COMPARISONS):
-            proof = carrier.prove(bundle, run, namespace=self.options.namespace, import_id=import_id, deep=self.deep)
+            proof = carrier.prove(bundle, run, namespace=self.options.namespace, import_ids=import_ids, deep=self.deep)
             failed = proof.error is not None and proof.error.exit_code is ExitCode.SERVER
             if not failed or proof.state is not ProofState.UNKNOWN or self.stop.over():
                 break
         return proof
 
-    def _import_id(self, item: Item) -> str | None:
-        """The id that the server's run must show, if it shows one: only a run of ours has ours."""
+    def _import_ids(self, item: Item) -> tuple[str, ...]:
+        """The ids of which the server's run must show one, if it shows any: only a run of ours has one of ours."""
+        before, ours = self.memory.state(item.run_id), self.options.import_id
+        earlier = self.memory.import_id(item.run_id) or ours
+        if before is LedgerState.IMPORTED:
+            return (earlier,)
         if item.result.state is not ImportState.IMPORTED:
-            return None
-        return self.memory.import_id(item.run_id) or self.options.import_id
+            return ()
+        return tuple(dict.fromkeys((ours, earlier))) if before in MAY_BE_THERE else (ours,)
 
     def _to_be_archived(self, run: RunFacts) -> bool:
         wanted = self.archive_reason is not None and run.status in vocabulary.TERMINAL_STATUSES
@@ -268,7 +300,7 @@ def _is_worth_another_round(item: Item, error: DwctlError) -> bool:
     """Whether another try, later in the same run, may end better."""
     if error.reason in BUSY:
         return item.round < ROUNDS_WHILE_BUSY
-    lasting = error.exit_code not in _WORTH_ANOTHER_ROUND or error.reason in _LASTING
+    lasting = error.exit_code not in UNREACHED or error.reason in _LASTING
     return item.round < ROUNDS and not lasting
 
 
@@ -290,15 +322,17 @@ def first_result(bundle: PlannedBundle) -> ImportResult:
     way = None if bundle.way is None else bundle.way.value
     return ImportResult(
         judged, ImportState.NOT_TRIED, way=way, repaired=repaired, resealed=resealed, position=bundle.position,
-        skipped_because=None if bundle.skip is None else bundle.skip.value, run=bundle.run,
+        skipped_because=None if bundle.skip in {None, Skip.DONE} else str(bundle.skip), run=bundle.run,
     )  # fmt: skip
 
 
 def differences_of(proof: Proof) -> tuple[str, ...]:
     """What a comparison found to differ, a line each; nothing where the server's run is as its bundle says."""
+    if proof.not_shown:
+        return (NOT_SHOWN,)
     differing = [one for one in proof.comparisons if one.holds is False]
-    found = [f"{one.name}: the bundle says {one.expected}, the server {one.found}" for one in differing]
-    return (*found, *(["history: gone, pruned by retention"] if proof.pruned else ()))
+    found = [f"{one.name}: the bundle says {one.expected}; the server: {one.found}" for one in differing]
+    return (*found, *([PRUNED] if proof.pruned else ()))
 
 
 def refusing_rules(result: ImportResult) -> tuple[str, ...]:

@@ -43,10 +43,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All comparisons, and the state that follows from them; `error` says why something could not be asked."""
+    """All comparisons, and the state that follows from them; `error` says why something could not be asked.
+
+    `not_shown`: the server does not show the run in this namespace at all, whatever its importer says.
+    """
 
     comparisons: tuple[Comparison, ...] = ()
     pruned: bool = False
+    not_shown: bool = False
     error: DwctlError | None = None
 
     state: ProofState = field(init=False)
@@ -71,11 +75,12 @@ _NOT_THERE = frozenset({"instance_not_found", "run_not_found"})
 
 
 def prove(
-    server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, import_id: str | None, deep: bool = False
+    server: Server, bundle: BundleView, run: RunFacts, *, namespace: str, import_ids: Sequence[str], deep: bool = False
 ) -> Proof:
     """Compare the imported run with its bundle: identity, type, queue, namespace, status, history, markers.
 
-    With `deep` the payload of every event, too.
+    With `deep` the payload of every event, too. `import_ids` are those under which it may have come, none for a run of
+    which nobody here knows that.
 
     Where describe fails, because the server cannot render a payload, the list of runs and the history answer.
     Never raises for a server that does not answer: what could not be asked is in the proof.
@@ -83,13 +88,14 @@ def prove(
     comparisons: list[Comparison] = []
     try:
         shown = _shown(server, str(run.instance_id), str(run.run_id))
-        comparisons += [*_identity(run, shown, namespace), *_markers(shown, import_id)]
+        comparisons += [*_identity(run, shown, namespace), *_markers(shown, import_ids)]
         events = list(history(server, str(run.instance_id), str(run.run_id)))
     except CallNotFound as error:
         if error.reason not in _NOT_THERE:
             return Proof(tuple(comparisons), error=error)
         name, expected = ("history", "its events") if comparisons else ("run_id", run.run_id)
-        return Proof((*comparisons, Comparison(name, expected, f"not found ({error.reason})", holds=False)))
+        missing = Comparison(name, expected, f"not found ({error.reason})", holds=False)
+        return Proof((*comparisons, missing), not_shown=not comparisons)
     except DwctlError as error:
         return Proof(tuple(comparisons), error=error)
     if not events and bundle.events:
@@ -133,18 +139,15 @@ def _equal_or_further(exported: str, shown: str) -> bool:
     )
 
 
-def _markers(shown: Run | RunRow, import_id: str | None) -> Iterator[Comparison]:
+def _markers(shown: Run | RunRow, import_ids: Sequence[str]) -> Iterator[Comparison]:
     """The import markers, which the guide promises and no measured server shows."""
     if not isinstance(shown, Run):
         return
     engine = shown.engine_source
-    yield Comparison("engine_source", "embedded_v2_import", engine, holds=_as_shown(engine, "embedded_v2_import"))
-    if import_id is not None:
-        yield Comparison("import_id", import_id, shown.import_id, holds=_as_shown(shown.import_id, import_id))
-
-
-def _as_shown(found: str | None, expected: str) -> bool | None:
-    return None if found is None else found == expected
+    yield _equal("engine_source", "embedded_v2_import", engine)
+    if import_ids:
+        holds = None if shown.import_id is None else shown.import_id in import_ids
+        yield Comparison("import_id", " or ".join(import_ids), shown.import_id, holds)
 
 
 def _history(bundle: BundleView, events: Iterable[HistoryEvent]) -> Comparison:
@@ -156,9 +159,8 @@ def _history(bundle: BundleView, events: Iterable[HistoryEvent]) -> Comparison:
         return Comparison("history", expected, f"{len(theirs)} events: nothing to compare", holds=None)
     for position, (mine, shown) in enumerate(zip_longest(ours, theirs[: len(ours)])):
         if mine != shown:
-            return Comparison(
-                "history", expected, f"event {position + 1} is {_event(shown)}, not {_event(mine)}", False
-            )
+            told = f"event {position + 1} is {_event(shown)}; in the bundle it is {_event(mine)}"
+            return Comparison("history", expected, told, holds=False)
     further = len(theirs) - len(ours)
     return Comparison("history", expected, f"the same, and {further} more" if further else "the same", holds=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dwctl.errors import DwctlError, RequestNotPossible, ServerFailed
+from dwctl.errors import DwctlError, RequestNotPossible, ServerFailed, ServerTimedOut
 from dwctl.server.failures import ServerFailure
 from dwctl.server.results import ImportAnswer
 from dwctl.transfer.files.verification import FileVerdict
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Sent:
     """What came of it: the state, why it is not good, the server's report as it may be shown.
 
-    `asked_and_absent` says that after an import without an answer a dry run found that the run was not there.
+    `asked_and_absent` says that after an import without an answer a dry run found that the run was not there. Where the
+    state is `unknown` all the same, the server may still be at work on the import, and the run may come yet.
     """
 
     state: ImportState
@@ -51,26 +52,33 @@ class Sender:
     def deliver(self, *, was_sent_before: bool = False) -> Sent:
         """Import; a refusal or a failure is final only when no attempt of ours is unsettled.
 
-        `was_sent_before` says that an earlier process may have sent it: a run that is there is then taken for its
-        doing. Raises a domain error where certainly nothing was done; where nobody can say, the state is `unknown`.
+        `was_sent_before` says that an earlier attempt may have been carried out: a run that is there is then taken for
+        its doing, and a refusal may be its echo. Raises a domain error where certainly nothing was done; where nobody
+        can say, the state is `unknown`.
         """
         try:
             answer = self._send(dry_run=False)
         except DwctlError as error:
             if _nothing_was_done(error):
                 raise
-            return self._ask_after(ImportState.FAILED, error, None)
+            return self._ask_after(ImportState.FAILED, error, None, unfinished=_is_unfinished(error))
         state, trouble = self._meaning(answer)
         if state is ImportState.WOULD_IMPORT:
             state, trouble = ImportState.UNKNOWN, _IMPORT_DRY_RUN
         if state is ImportState.ALREADY_IMPORTED and (answer.unsettled or was_sent_before):
             state = ImportState.IMPORTED
-        if state is ImportState.UNKNOWN or (answer.unsettled and state not in _THERE):
-            return self._ask_after(state, trouble, answer)
+        echo = answer.unsettled > 0 or (was_sent_before and state is ImportState.REFUSED)
+        if state is ImportState.UNKNOWN or (echo and state not in _THERE):
+            return self._ask_after(state, trouble, answer, unfinished=answer.unfinished > 0)
         return self._sent(state, trouble, answer)
 
-    def _ask_after(self, state: ImportState, trouble: DwctlError | None, answer: ImportAnswer | None) -> Sent:
-        """After an import whose effect is not known: a dry run tells whether the run is there."""
+    def _ask_after(
+        self, state: ImportState, trouble: DwctlError | None, answer: ImportAnswer | None, *, unfinished: bool
+    ) -> Sent:
+        """After an import whose effect is not known: a dry run tells whether the run is there.
+
+        That it is not there now says nothing of a server that may still be at work on it (`unfinished`).
+        """
         try:
             asked = self._send(dry_run=True)
         except DwctlError as unanswered:
@@ -79,8 +87,9 @@ class Sender:
         if found is ImportState.ALREADY_IMPORTED:
             return self._sent(ImportState.IMPORTED, None, asked)
         if found is ImportState.WOULD_IMPORT:
-            absent = ImportState.FAILED if state is ImportState.UNKNOWN else state
-            return self._sent(absent, trouble, answer or asked, absent=True)
+            if state in {ImportState.FAILED, ImportState.UNKNOWN}:
+                state = ImportState.UNKNOWN if unfinished else ImportState.FAILED
+            return self._sent(state, trouble, answer or asked, absent=True)
         if found is ImportState.REFUSED:
             return self._sent(ImportState.REFUSED, None, asked)
         return self._sent(ImportState.UNKNOWN, trouble or _WITHOUT_ANSWER, asked)
@@ -100,6 +109,11 @@ class Sender:
 def _nothing_was_done(error: DwctlError) -> bool:
     """Whether a failed import certainly did not happen; of artisan's failures only one that never started."""
     return not error.exchange.unsettled if isinstance(error, ServerFailure) else isinstance(error, RequestNotPossible)
+
+
+def _is_unfinished(error: DwctlError) -> bool:
+    """Whether the server may still be at work on an import that was given up; artisan, too, may go on alone."""
+    return error.exchange.unfinished if isinstance(error, ServerFailure) else isinstance(error, ServerTimedOut)
 
 
 _THERE = frozenset({ImportState.IMPORTED, ImportState.ALREADY_IMPORTED})

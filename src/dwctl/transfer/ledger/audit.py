@@ -16,8 +16,9 @@ from typing import Any, Final
 from dwctl.errors import RequestNotPossible
 from dwctl.transfer.ledger.changes import stored_value
 from dwctl.transfer.ledger.log import GENESIS, EventKind, Head, LedgerEvent, body_text, event_hash
-from dwctl.transfer.ledger.rows import COLUMNS, EMPTY, PLANNABLE, THERE, TRANSITIONS, LedgerState
-from dwctl.transfer.ledger.schema import reading, translated
+from dwctl.transfer.ledger.rows import COLUMNS, EMPTY, ONCE_TAKEN, PLANNABLE, THERE, TRANSITIONS, LedgerState
+from dwctl.transfer.ledger.schema import bound, reading, translated
+from dwctl.transfer.ledger.unread import STORED
 from dwctl.transfer.ledger.view import EVENT_COLUMNS, LedgerView, event_of
 
 MOST_FINDINGS: Final = 100
@@ -84,7 +85,7 @@ def audit(view: LedgerView, expect_head: str | None = None) -> AuditReport:
     hash, `LocalStateError` for a file that cannot be read.
     """
     wanted = _checked(expect_head)
-    with view.lock, translated(view.path), reading(view.connection), _any_bytes(view.connection):
+    with view.lock, translated(view.path, reading=True), reading(view.connection), _any_bytes(view.connection):
         return _Audit(view.connection, wanted).report()
 
 
@@ -111,7 +112,7 @@ def _checked(head: str | None) -> str | None:
 
 
 class _Audit:
-    """One walk over a ledger in one reading transaction; memory does not grow with it."""
+    """One walk over a ledger in one reading transaction; memory grows with the files that gave no run, and no more."""
 
     def __init__(self, connection: sqlite3.Connection, wanted: str | None) -> None:
         self._connection = connection
@@ -120,12 +121,14 @@ class _Audit:
         self._findings: list[AuditFinding] = []
         self._found = 0
         self._sessions: set[int] = set()
+        self._unread: dict[Any, tuple[Any, ...]] = {}
 
     def report(self) -> AuditReport:
         self._file()
         head, events = self._chain()
         self._end(head)
         rows = self._rows()
+        self._files()
         expected = None
         if self._wanted is not None:
             expected = ExpectedHead(self._wanted, self._wanted_at, self._wanted == head.hash)
@@ -157,6 +160,7 @@ class _Audit:
             if not _is_itself(event):
                 self._note("it is not what its own hash covers: edited", event.seq, event.run_id)
             self._session(event)
+            self._play_file(event)
             if event.hash == self._wanted:
                 self._wanted_at = event.seq
             previous, last = event.hash, event.seq
@@ -169,6 +173,28 @@ class _Audit:
             self._note("it names a session that did not begin before it", event.seq, event.run_id)
         if event.seq == 1 and event.kind != EventKind.CREATED.value:
             self._note("the log does not begin with the ledger's creation", event.seq)
+
+    def _play_file(self, event: LedgerEvent) -> None:
+        """What an event says of a file without a run; one that was edited is found by its hash."""
+        if event.kind not in _OF_FILES:
+            return
+        try:
+            facts = json.loads(event.body)
+            place = bound(facts["place"])
+            if event.kind == EventKind.FILE_UNREAD.value:
+                said = tuple(bound(facts[name]) for name in STORED)
+                self._unread[place] = (*said, event.seq, event.session, event.at)
+            else:
+                self._unread.pop(place, None)
+        except (ValueError, TypeError, KeyError):
+            return
+
+    def _files(self) -> None:
+        """The table of the files without a run against the log."""
+        names = ", ".join((*STORED, "seq", "session", "at"))
+        stored = self._connection.execute(f"SELECT {names} FROM unread").fetchall()  # noqa: S608 - our own names
+        if {one[0]: one for one in stored} != self._unread:
+            self._note("the files that gave no run are not those that its events say")
 
     def _end(self, head: Head) -> None:
         """The noted end, and what the ledger says of itself, against the log."""
@@ -192,7 +218,8 @@ class _Audit:
     def _resealed(self) -> Iterator[AuditedReseal]:
         """What a person's word stands for, not a checksum. A row that cannot be read is a finding already."""
         rows = self._connection.execute(
-            "SELECT run_id, removed_links, reason FROM runs WHERE removed_links IS NOT NULL ORDER BY id"
+            "SELECT run_id, removed_links, reason FROM runs "
+            "WHERE removed_links IS NOT NULL AND attempts > 0 ORDER BY id"  # the others were not sent
         )
         for run_id, links, reason in rows:
             try:
@@ -257,12 +284,14 @@ class _Audit:
             return  # an edited event, found by its hash
         if kind in _NEEDS_THE_RUN and before not in THERE:
             self._note(f"{kind}, and the run was {before.value}", seq, _name(row["run_id"]))
-        if after not in TRANSITIONS[before] and not (before is after and (before in PLANNABLE or "state" not in facts)):
+        again = before is after and (before in PLANNABLE or "state" not in facts)
+        if not again and after not in TRANSITIONS[before] | ONCE_TAKEN.get(before, frozenset()):
             self._note(f"no step leads from {before.value} to {after.value}", seq, _name(row["run_id"]))
         row.update({name: value for name, value in stored.items() if name in row})
 
 
 _BLANK: Final = {name: stored_value(name, EMPTY.get(name)) for name in COLUMNS}
+_OF_FILES: Final = {EventKind.FILE_UNREAD.value, EventKind.FILE_READ.value, EventKind.FILE_LET_GO.value}
 _NEEDS_THE_RUN: Final = {EventKind.COMPARED.value, EventKind.ARCHIVED.value}
 
 

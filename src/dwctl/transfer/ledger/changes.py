@@ -13,6 +13,7 @@ from dwctl.transfer.ledger.rows import (
     AS_JSON,
     COLUMNS,
     EMPTY,
+    MAY_BE_THERE,
     PLAN_FACTS,
     PLANNABLE,
     RETRYABLE,
@@ -24,14 +25,17 @@ from dwctl.transfer.ledger.rows import (
     Planned,
 )
 from dwctl.transfer.ledger.schema import bound, unbound
+from dwctl.transfer.ledger.unread import STORED, UnreadFile
 
 _S = LedgerState
 _MOST_AT_HAND: Final = 10_000
-_MAY_BE_THERE: Final = frozenset({_S.SENDING, _S.UNKNOWN})
 
 MOVED_SINCE_EXPORT: Final = "moved_since_export"
 MOVED_SINCE_IMPORT: Final = "moved_since_import"
 """What a run's `drift` says of one that went on in the embedded application. After the import, both have it."""
+
+UNMOVED: Final = "unmoved"
+"""What it says of one that stands where its export, or its import, left it."""
 
 
 @dataclass(slots=True)
@@ -85,13 +89,20 @@ class Pen:
                 new += 1
                 continue
             state = LedgerState(found["state"])
-            if state in THERE or state in _MAY_BE_THERE:
+            if state in THERE or state in MAY_BE_THERE:
                 kept += 1
                 if found["dedupe_key"] != row.dedupe_key:
                     conflicting.append(row.run_id)
                 continue
+            if row.state is _S.SKIPPED and _S.SKIPPED not in TRANSITIONS[state]:
+                # Left out this time, by choice: what became of it before is no less true for that.
+                kept += 1
+                continue
             stored = {name: stored_value(name, value) for name, value in facts.items()}
             differing = {name: facts[name] for name, value in stored.items() if found[name] != value}
+            if "dedupe_key" in differing and found["drift"] is not None:
+                # Exported again: what the embedded side said of the export before says nothing of this one.
+                differing |= {"drift": None, "drift_at": None}
             if not differing:
                 kept += 1
                 continue
@@ -127,15 +138,22 @@ class Pen:
         self._must_be_there(run_id, "archived")
         self._update(EventKind.ARCHIVED, run_id, {"archived_at": at})
 
-    def drift(self, run_id: str, at: str, drift: str) -> None:
-        """What the embedded side said of a run."""
-        self._known(run_id)
+    def drift(self, run_id: str, at: str, drift: str, since: int | None) -> bool:
+        """What the embedded side said of a run; false where that is not written down.
+
+        That is so where something was written of the run after event `since`: the question is older than that. And
+        one that is `moved` stays so until it is exported again, whatever is said of it.
+        """
+        state = self._known(run_id)[0]
+        if (drift == UNMOVED and state is _S.MOVED) or (since is not None and self._last_event(run_id) > since):
+            return False
         self._update(EventKind.DRIFT, run_id, {"drift": drift, "drift_at": at})
+        return True
 
     def moved(self, run_id: str, at: str, facts: Mapping[str, Any]) -> LedgerState:
         """A run went on in the embedded application: not to be sent; if it is on the server, both have it."""
         state = self._known(run_id)[0]
-        if state in THERE or state in _MAY_BE_THERE:
+        if state in THERE or state in MAY_BE_THERE:
             drift = MOVED_SINCE_IMPORT if state in THERE else MOVED_SINCE_EXPORT
             self._update(EventKind.DRIFT, run_id, {"drift": drift, "drift_at": at})
             return state
@@ -157,6 +175,28 @@ class Pen:
             count += 1
         return count
 
+    # --- files without a run ---
+
+    def note_files(self, unread: Iterable[UnreadFile], read: Iterable[str]) -> None:
+        """Which files gave no run, and which of those (their places) do by now."""
+        for file in unread:
+            facts = {name: getattr(file, name) for name in STORED}
+            values = [bound(value) for value in facts.values()]
+            if self.connection.execute(_UNREAD_AS, (values[0],)).fetchone() != tuple(values):
+                event = self.log(EventKind.FILE_UNREAD, None, facts)
+                self.connection.execute(_NOTE_UNREAD, (*values, event.seq, event.session, event.at))
+        for place in sorted(read):
+            self._forget_file(EventKind.FILE_READ, {"place": place})
+
+    def let_go(self, places: Iterable[str], reason: str) -> None:
+        """Files are no trouble any more, on a person's word."""
+        for place in places:
+            self._forget_file(EventKind.FILE_LET_GO, {"place": place, "reason": reason})
+
+    def _forget_file(self, kind: EventKind, facts: Mapping[str, Any]) -> None:
+        if self.connection.execute("DELETE FROM unread WHERE place = ?", (bound(facts["place"]),)).rowcount:
+            self.log(kind, None, facts)
+
     # --- rows ---
 
     def _found(self, run_id: str) -> dict[str, Any] | None:
@@ -174,6 +214,10 @@ class Pen:
             self._states.clear()
         known = self._states[run_id] = LedgerState(row[0]), row[1]
         return known
+
+    def _last_event(self, run_id: str) -> int:
+        found = self.connection.execute("SELECT seq FROM runs WHERE run_id = ?", (bound(run_id),)).fetchone()
+        return int(found[0])
 
     def _must_be_there(self, run_id: str, what: str) -> None:
         if (state := self._known(run_id)[0]) not in THERE:
@@ -204,6 +248,11 @@ class Pen:
         )  # fmt: skip
 
 
+_UNREAD_AS: Final = f"SELECT {', '.join(STORED)} FROM unread WHERE place = ?"  # noqa: S608 - our own names
+_NOTE_UNREAD: Final = (
+    f"INSERT OR REPLACE INTO unread ({', '.join(STORED)}, seq, session, at) "  # noqa: S608 - our own names
+    f"VALUES ({', '.join('?' * (len(STORED) + 3))})"
+)
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM runs WHERE run_id = ?"  # noqa: S608 - our own names
 _INSERT: Final = (
     f"INSERT INTO runs ({', '.join(COLUMNS)}, seq, session, at) "  # noqa: S608 - our own names
@@ -226,10 +275,41 @@ def stored_value(name: str, value: Any) -> Any:
 
 
 def facts_of(stored: Iterable[Any]) -> dict[str, Any]:
-    """The facts that the columns of a row keep."""
+    """The facts that the columns of a row keep. Raises ValueError or TypeError for what no writer put there."""
     facts = {name: unbound(value) for name, value in zip(COLUMNS, stored, strict=True)}
     for name in AS_JSON:
-        value = None if facts[name] is None else json.loads(facts[name])
-        facts[name] = value if name == "repair" else tuple(value or ())
+        facts[name] = _structured(name, facts[name])
     facts["state"] = LedgerState(facts["state"])
     return facts
+
+
+def require_types(stored: Iterable[Any]) -> None:
+    """Raise TypeError for columns of a row that hold what no writer put there.
+
+    Rows have few patterns of types, and each is looked at once.
+    """
+    types = tuple(map(type, stored))
+    if types in _TYPES_SEEN:
+        return
+    for name, found in zip(COLUMNS, types, strict=True):
+        allowed = {int} if name in _NUMBERS else {str, bytes}
+        if found not in allowed and (found is not _NONE or name in EMPTY.keys() - AS_JSON or name == "run_id"):
+            raise TypeError(f"{name} is of the type {found.__name__}")
+    _TYPES_SEEN.add(types)
+
+
+_NONE: Final = type(None)
+_NUMBERS: Final = frozenset({"run_number", "bytes", "attempts"})
+_TYPES_SEEN: Final[set[tuple[type, ...]]] = set()
+
+
+def _structured(name: str, text: str | None) -> Any:
+    value = None if text is None else json.loads(text)
+    if name == "repair":
+        if not isinstance(value, dict | None):
+            raise TypeError("repair is no object")
+        return value
+    part = dict if name == "removed_links" else str
+    if not isinstance(value, list | None) or not all(isinstance(one, part) for one in value or ()):
+        raise TypeError(f"{name} is no list of what it should hold")
+    return tuple(value or ())

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from dwctl.errors import RequestNotPossible
+from dwctl.transfer.files.private import file_exists, private_file
 from dwctl.transfer.ledger.rows import LedgerRow
 
 
@@ -73,32 +71,11 @@ def write_export(name: str, content: Iterable[str], *, replace: bool) -> int:
 
     Raises `RequestNotPossible` if the file is there and `replace` is not set, or if it cannot be written.
     """
-    target = Path(name)
-    if not replace and target.exists():
-        raise _exists(name)
+    if not replace and Path(name).exists():
+        raise file_exists(name)  # before the ledger is read for nothing
     count = 0
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".dwctl-unfinished-", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                for line in content:
-                    file.write(line)
-                    count += 1
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise RequestNotPossible(
-            f"the file cannot be written: {error.strerror or error}", where=name,
-            next_step="Check the folder, its permissions and the space left.", reason="unwritable",
-        ) from None  # fmt: skip
+    with private_file(name, replace=replace) as file:
+        for line in content:
+            file.write(line.encode("utf-8"))
+            count += 1
     return count
-
-
-def _exists(name: str) -> RequestNotPossible:
-    return RequestNotPossible(
-        "the file is there already", where=name, next_step="Choose another name, or add --force.",
-        reason="file_exists",
-    )  # fmt: skip

@@ -39,7 +39,7 @@ def glimpse(view: LedgerView, columns: Sequence[str]) -> Glimpse:
     Raises `LocalStateError` for a file that cannot be read.
     """
     statement = f"SELECT {', '.join(columns)} FROM runs ORDER BY id"  # noqa: S608 - our own names
-    with view.lock, translated(view.path), reading(view.connection):
+    with view.lock, translated(view.path, reading=True), reading(view.connection):
         found = view.connection.execute(statement).fetchall()
         rows = tuple(tuple([unbound(value) for value in row]) for row in found)
         return Glimpse(view.target, view.head(), rows, next(_troubles(view), None))

@@ -20,13 +20,22 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from dwctl import __version__
+from dwctl.errors import LocalStateError
 from dwctl.transfer.ledger.lock import Holder, WriteLock
 from dwctl.transfer.ledger.log import EventKind
 from dwctl.transfer.ledger.pending import Pending
 from dwctl.transfer.ledger.rows import RETRYABLE, SETTLE_FACTS, LedgerRow, LedgerState, LedgerTarget, Planned
-from dwctl.transfer.ledger.schema import connect_reader, connect_writer, make_private, no_ledger, translated
+from dwctl.transfer.ledger.schema import (
+    connect_reader,
+    connect_writer,
+    make_private,
+    no_ledger,
+    real_file,
+    translated,
+)
 from dwctl.transfer.ledger.start import begin, check_target, end_of_log, first_import_id, same_target, target_of
 from dwctl.transfer.ledger.text import bounded
+from dwctl.transfer.ledger.unread import UnreadFile
 from dwctl.transfer.ledger.view import LedgerView
 from dwctl.transfer.ledger.writer import Change, LedgerWriter, text_of
 
@@ -44,9 +53,8 @@ class Ledger(LedgerView):
     A change that the table of states does not allow raises `IllegalTransition` (a bug of the caller); a disk that
     fails raises `LocalStateError`, and then nothing of that change is in the ledger.
 
-    A job that need not wait keeps the wire busy: it marks the next run while this one is under way
-    (`marked = ledger.sending(following, wait=False)`), settles without waiting, and asks `marked.result()` before
-    the first byte leaves. What went wrong with a change that nobody waited for is raised by the next call.
+    A job marks its run and waits, sends, and settles what it found there without waiting: that goes along with the next
+    run's mark. What went wrong with a change that nobody waited for is raised by the next call.
 
     Start worker processes before it: a forked child may not use it.
     """
@@ -81,7 +89,7 @@ class Ledger(LedgerView):
         another process, was made by a newer dwctl, or cannot be written to; `UnreadableInput` if there is none and no
         target to begin one with.
         """
-        path = Path(path).absolute()
+        path = real_file(path)
         wanted = same_target(server, namespace)
         if (found := target_of(path)) is not None:
             check_target(found, wanted, path)
@@ -114,11 +122,13 @@ class Ledger(LedgerView):
             reader = connect_reader(path)
             view = LedgerView(reader, path)
             check_target(view.target, wanted, path)
+            lock.watch()
         except BaseException:
             connection.close()
             raise
         import_id = import_id or view.target.import_id
-        return cls(reader, LedgerWriter(connection, path, head, import_id, clock), lock, path, import_id)
+        writer = LedgerWriter(connection, path, head, import_id, clock, lock.require_ours)
+        return cls(reader, writer, lock, path, import_id)
 
     def _begun(self, facts: dict[str, Any]) -> Self:
         self._facts = {**facts, "import_id": self.import_id}
@@ -132,13 +142,14 @@ class Ledger(LedgerView):
     @staticmethod
     def view(path: str | Path) -> LedgerView:
         """Open a ledger to read it, beside a writer too. Raises `UnreadableInput` where there is none."""
-        path = Path(path).absolute()
+        path = real_file(path)
         return LedgerView(connect_reader(path), path)
 
     def close(self) -> None:
         """Carry out what is under way, note the orderly end, and let another process write. Never raises.
 
-        The end of a `with` block closes, and raises what went wrong with a change that nobody waited for.
+        The end of a `with` block closes, and raises what went wrong with a change that nobody waited for, or that the
+        file is no longer there.
         """
         # The reader first: the last connection takes the files beside the ledger away, and a reader may not.
         super().close()
@@ -148,8 +159,14 @@ class Ledger(LedgerView):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        problem: BaseException | None = None
+        if error is None:
+            try:
+                self._write_lock.require_ours()
+            except LocalStateError as gone:
+                problem = gone
         self.close()
-        if error is None and (problem := self._writer.untold) is not None:
+        if error is None and (problem := self._writer.untold or problem) is not None:
             raise problem
 
     def note_server_version(self, version: str | None) -> None:
@@ -160,6 +177,7 @@ class Ledger(LedgerView):
     def flush(self) -> None:
         """Wait until everything handed in is on the disk; raises what a change that nobody waited for has raised."""
         self._change(lambda pen: None)
+        # What fails while the first one is waited for, without anybody of its own who waits, the second one raises.
         self._change(lambda pen: None)
 
     # --- a bundle's way ---
@@ -177,13 +195,24 @@ class Ledger(LedgerView):
             total = total + done
         return total
 
-    def sending(self, run_id: str, *, wait: bool = True, **facts: Any) -> Pending[None]:
+    def note_files(self, unread: Iterable[UnreadFile], read: Collection[str] = ()) -> None:
+        """Note which files gave no run, and the places of those from which one was read since. One commit, or none."""
+        files = [replace(one, text=bounded("error_text", one.text)) for one in unread]
+        if files or read:
+            self._change(lambda pen: pen.note_files(files, read))
+
+    def let_go(self, places: Collection[str], reason: str) -> None:
+        """Files that gave no run are no trouble any more: a person says so, and why."""
+        if places:
+            self._change(lambda pen: pen.let_go(places, bounded("reason", reason)))
+
+    def sending(self, run_id: str, **facts: Any) -> None:
         """Mark that the run is about to be sent. Durable on return: only then may the first byte leave.
 
-        A dry run counts, too: something on the way may drop its query, and then it imports. `facts`: as in `settle`.
+        `facts`: as in `settle`.
         """
         clean = _clean(facts)
-        return self._submit(lambda pen: pen.sending(run_id, clean), wait=wait)
+        self._change(lambda pen: pen.sending(run_id, clean))
 
     def settle(
         self, run_id: str, state: LedgerState, *, wait: bool = True, along: bool = False, **facts: Any
@@ -210,23 +239,30 @@ class Ledger(LedgerView):
         found = tuple(str(bounded("difference", one)) for one in differences)
         return self._submit(lambda pen: pen.compared(run_id, _time(at), found), wait=wait, along=True)
 
-    def note_archived(self, run_id: str, at: datetime | str, *, wait: bool = True) -> Pending[None]:
+    def note_archived(self, run_id: str, at: datetime | str) -> None:
         """Note that a run was archived on the server."""
-        return self._submit(lambda pen: pen.archived(run_id, _time(at)), wait=wait)
+        self._change(lambda pen: pen.archived(run_id, _time(at)))
 
-    def note_moved(self, run_id: str, at: datetime | str, *, wait: bool = True, **facts: Any) -> Pending[LedgerState]:
+    def note_moved(self, run_id: str, at: datetime | str, **facts: Any) -> LedgerState:
         """Note that a run went on in the embedded application after its export; the result is its state.
 
         One that was not sent becomes `moved`: export it again. One that is on the server keeps its state, and its
         `drift` says `moved_since_import`: both runtimes have it.
         """
         clean = _clean(facts)
-        return self._submit(lambda pen: pen.moved(run_id, _time(at), clean), wait=wait)
+        state: LedgerState = self._change(lambda pen: pen.moved(run_id, _time(at), clean))
+        return state
 
-    def note_drift(self, run_id: str, at: datetime | str, drift: str, *, wait: bool = True) -> Pending[None]:
-        """Note another answer of the embedded side: unmoved, gone."""
+    def note_drift(
+        self, run_id: str, at: datetime | str, drift: str, *, since: int | None = None, wait: bool = True
+    ) -> Pending[bool]:
+        """Note another answer of the embedded side, unmoved or gone, and when it was given; the result: was it noted?
+
+        `since` is the last event of the ledger that the asker knew: what was written of the run after it is newer than
+        the answer, and stays. A run that is `moved` stays so until it is exported again.
+        """
         word = str(bounded("drift", drift))
-        return self._submit(lambda pen: pen.drift(run_id, _time(at), word), wait=wait)
+        return self._submit(lambda pen: pen.drift(run_id, _time(at), word, since), wait=wait)
 
     def retry(
         self, run_ids: Iterable[str] | None = None, *, state: Collection[LedgerState] = (), rule: str | None = None,
@@ -238,7 +274,8 @@ class Ledger(LedgerView):
         """
         chosen = list(run_ids) if run_ids is not None else self._matching(state, rule)
         why = bounded("reason", reason)
-        self._change(lambda pen: pen.retry(chosen, why))
+        if chosen:
+            self._change(lambda pen: pen.retry(chosen, why))
         return tuple(chosen)
 
     def _matching(self, state: Collection[LedgerState], rule: str | None) -> list[str]:

@@ -39,9 +39,11 @@ class WriteLock:
     A child that is forked lets go of it at once, so that an orphan never keeps a dead writer's lock.
     """
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int, path: Path, ledger: Path) -> None:
         self._descriptor = descriptor
         self._path = path
+        self._ledger = ledger
+        self._watched: tuple[int, int] | None = None
         _HELD.add(self)
 
     @classmethod
@@ -68,7 +70,29 @@ class WriteLock:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, path)
+        return cls(descriptor, path, ledger)
+
+    def watch(self) -> None:
+        """From now on the ledger's file has to stay the one that it is: the writer has it open."""
+        self._watched = _identity(self._ledger)
+
+    def require_ours(self) -> None:
+        """Raise `LocalStateError` if the lock's file or the ledger's own was removed, or another one put in its place.
+
+        The first lets a second writer in; of the second nothing that is written is ever seen again.
+        """
+        if self._watched is not None and _identity(self._ledger) != self._watched:
+            raise LocalStateError(
+                "the ledger's file was removed or replaced while it was written to", where=str(self._ledger),
+                next_step="Put it back, or run the same command again: a new ledger finds what is on the server.",
+                reason="ledger_gone",
+            )  # fmt: skip
+        if self._descriptor >= 0 and _identity(self._path) != _identity(self._descriptor):
+            raise LocalStateError(
+                "the file of the ledger's lock was removed, so another process may write to the ledger",
+                where=str(self._path), next_step="End the other one, if there is one, and run the same command again.",
+                reason="ledger_locked",
+            )  # fmt: skip
 
     def release(self) -> None:
         """Let another process write; a second call does nothing."""
@@ -83,6 +107,15 @@ class WriteLock:
             descriptor, self._descriptor = self._descriptor, -1
             with suppress(OSError):
                 os.close(descriptor)
+
+
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None where there is none."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - a descriptor, too
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _HELD: weakref.WeakSet[WriteLock] = weakref.WeakSet()

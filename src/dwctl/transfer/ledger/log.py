@@ -11,7 +11,7 @@ from typing import Any, Final
 
 
 class EventKind(StrEnum):
-    """What happened. The first three and `closed` are of the ledger, the others of one run."""
+    """What happened. The first three, `closed` and those of a file are of the ledger, the others of one run."""
 
     CREATED = "created"
     OPENED = "opened"
@@ -24,6 +24,9 @@ class EventKind(StrEnum):
     ARCHIVED = "archived"
     DRIFT = "drift"
     RETRIED = "retried"
+    FILE_UNREAD = "file_unread"
+    FILE_READ = "file_read"
+    FILE_LET_GO = "file_let_go"
 
 
 GENESIS: Final = "0" * 64

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator
 from sys import intern
 from typing import NamedTuple
 
 from dwctl.bundle.verify import RunFacts
-from dwctl.transfer.ledger.rows import THERE, LedgerRow, LedgerState
+from dwctl.transfer.files.sources import STDIN
+from dwctl.transfer.ledger.rows import MAY_BE_THERE, THERE, UNRESOLVED, LedgerRow, LedgerState
+from dwctl.transfer.ledger.unread import UnreadFile
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
 from dwctl.transfer.plans.planning import Known
+from dwctl.transfer.plans.verdicts import SettledFile
 
 
 class _Settled(NamedTuple):
-    """A file that was imported and compared: its mark when it was read, and whose run it holds."""
+    """A file that was imported and compared: its mark when it was read, and what it holds."""
 
     mark: str
-    run: RunFacts
+    file: SettledFile
 
 
 class _Remembered(NamedTuple):
     state: LedgerState
     dedupe_key: str | None
     compared_at: str | None
+    was_compared: bool
     archived: bool
     import_id: str | None
     file_sha256: str | None
@@ -39,12 +44,12 @@ class LedgerMemory:
         for row in rows:
             known = _Remembered(
                 row.state, row.dedupe_key, row.compared_at if row.differs_at is None else None,
-                row.archived_at is not None, None if row.import_id is None else intern(row.import_id),
-                row.file_sha256,
+                row.compared_at is not None, row.archived_at is not None,
+                None if row.import_id is None else intern(row.import_id), row.file_sha256,
             )  # fmt: skip
             self._runs[row.run_id] = known
-            if known.compared_at is not None and row.there and row.file is not None and row.file_mark is not None:
-                self._files[row.file] = _Settled(row.file_mark, _facts(row))
+            if known.compared_at is not None and (settled := _settled(row)) is not None:
+                self._files[str(row.file)] = settled
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -58,6 +63,11 @@ class LedgerMemory:
         """Whether the run is on the server, and was found to be as its bundle says."""
         found = self._runs.get(run_id)
         return found is not None and found.state in THERE and found.compared_at is not None
+
+    def was_compared(self, run_id: str) -> bool:
+        """Whether the run was compared with its bundle on the server, whatever that found."""
+        found = self._runs.get(run_id)
+        return found is not None and found.state in THERE and found.was_compared
 
     def compared_at(self, run_id: str) -> str | None:
         """When the run was compared and found to be as its bundle says; None where it was not."""
@@ -73,19 +83,37 @@ class LedgerMemory:
         found = self._runs.get(run_id)
         return found is not None and found.archived
 
-    def settled(self, file: str, mark: str) -> RunFacts | None:
-        """The run of a file that was imported and compared, and that is still the same file."""
+    def settled(self, file: str, mark: str) -> SettledFile | None:
+        """What a file holds that was sent as it lies, imported and compared, and that is still the same file."""
         found = self._files.get(file)
-        return found.run if found is not None and found.mark == mark else None
+        return found.file if found is not None and found.mark == mark else None
+
+    def unresolved(self, run_id: str) -> LedgerState | None:
+        """What became of a run of which somebody has still to see to it; None where nothing of that kind is known."""
+        state = self.state(run_id)
+        return state if state in UNRESOLVED else None
 
     def known(self, run_id: str) -> Known | None:
         """What a plan needs to know of a run."""
         found = self._runs.get(run_id)
-        return (
-            None
-            if found is None
-            else Known(found.dedupe_key, found.state in THERE, found.compared_at is not None, found.file_sha256)
+        if found is None:
+            return None
+        return Known(
+            found.dedupe_key,
+            done=found.state in THERE,
+            compared=found.compared_at is not None,
+            file_sha256=found.file_sha256,
+            in_doubt=found.state in MAY_BE_THERE,
+            unresolved=found.state in UNRESOLVED,
         )
+
+
+def _settled(row: LedgerRow) -> _Settled | None:
+    """A file that need not be read again; one that was repaired or resealed is: it was sent otherwise than it lies."""
+    if not row.there or row.file is None or row.file_mark is None or row.file_sha256 is None:
+        return None
+    as_it_lies = row.file_sha256 == row.sent_sha256
+    return _Settled(row.file_mark, SettledFile(_facts(row), row.file_sha256)) if as_it_lies else None
 
 
 def _facts(row: LedgerRow) -> RunFacts:
@@ -97,7 +125,10 @@ def _facts(row: LedgerRow) -> RunFacts:
 
 
 def rows_of(plan: Plan) -> Iterator[LedgerRow]:
-    """The rows that a plan brings into the ledger; what has no run id, or is there already, brings none."""
+    """The rows that a plan brings into the ledger; what is there already brings none, nor what has no run id.
+
+    For the latter see `unread_in`.
+    """
     sent = {bundle.run.run_id for bundle in plan.bundles if bundle.run is not None and bundle.action in _SENT}
     for bundle in plan.bundles:
         left = bundle.verdict is None or bundle.skip in {Skip.DONE, Skip.DUPLICATE}
@@ -106,6 +137,35 @@ def rows_of(plan: Plan) -> Iterator[LedgerRow]:
         # A damaged copy beside a bundle that is sent is no second fate of the run.
         if bundle.action in _SENT or bundle.run.run_id not in sent:
             yield _row(bundle)
+
+
+def unread_in(plan: Plan) -> Iterator[UnreadFile]:
+    """The files of a plan that gave no run."""
+    for bundle in plan.bundles:
+        if not _gave_a_run(bundle):
+            yield UnreadFile(
+                place=_place(bundle), file=bundle.file, reason=next(iter(bundle.rules), "unreadable"),
+                text=bundle.problem, file_sha256=bundle.file_sha256 or None,
+            )  # fmt: skip
+
+
+def read_in(plan: Plan, unread: Collection[UnreadFile]) -> frozenset[str]:
+    """The places of those among files without a run from which this plan reads one."""
+    places = {one.place for one in unread}
+    if not places:
+        return frozenset()
+    return frozenset(place for one in plan.bundles if _gave_a_run(one) and (place := _place(one)) in places)
+
+
+def _gave_a_run(bundle: PlannedBundle) -> bool:
+    return bundle.run is not None and bundle.run.run_id is not None
+
+
+def _place(bundle: PlannedBundle) -> str:
+    """The same for every spelling of a path. What comes from standard input is another thing each time: its digest."""
+    if bundle.file == STDIN:
+        return f"{STDIN} {bundle.file_sha256}"
+    return os.path.abspath(bundle.file)  # noqa: PTH100 - bears any name
 
 
 def _row(bundle: PlannedBundle) -> LedgerRow:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from dwctl.transfer.ledger.differences import why_it_differs
+
 
 class LedgerState(StrEnum):
     """Where a bundle is on its way; docs/ledger.md says which states are final and what a retry does.
@@ -35,31 +37,47 @@ _WAITING = frozenset({_S.PLANNED, _S.REFUSED, _S.BLOCKED, _S.MOVED, _S.SKIPPED})
 THERE: Final = frozenset({_S.IMPORTED, _S.ALREADY_IMPORTED})
 """The run is on the server. Final: nothing leads out of these."""
 
+MAY_BE_THERE: Final = frozenset({_S.SENDING, _S.UNKNOWN})
+"""The run was sent, and nobody knows whether it is on the server; only the server can say."""
+
+UNRESOLVED: Final = MAY_BE_THERE | {_S.REFUSED, _S.FAILED, _S.BLOCKED, _S.MOVED}
+"""The run was to be brought there and is not, as far as anybody knows: that stays until somebody sees to it."""
+
 PLANNABLE: Final = _WAITING
 """What a plan may say of a bundle."""
 
 OUTCOMES: Final = frozenset({*THERE, _S.REFUSED, _S.FAILED, _S.UNKNOWN})
 """What a server may make of a bundle that was sent."""
 
-RETRYABLE: Final = frozenset({_S.REFUSED, _S.FAILED, _S.BLOCKED, _S.MOVED, _S.SKIPPED, _S.UNKNOWN})
-"""What a person may put back to `planned`. `sending` is asked after by the next run, unasked."""
+RETRYABLE: Final = frozenset({_S.REFUSED, _S.FAILED, _S.BLOCKED, _S.MOVED, _S.SKIPPED})
+"""What a person may put back to `planned`. What may be there is asked after by the next run, unasked."""
+
+_NOT_THERE: Final = _WAITING - {_S.SKIPPED}
+"""What may follow an outcome that is no good: a choice (`--only`, `--limit`) does not make it forgotten."""
 
 TRANSITIONS: Final[Mapping[LedgerState, frozenset[LedgerState]]] = {
-    _S.PLANNED: _WAITING | {_S.SENDING, _S.ALREADY_IMPORTED, _S.FAILED},
+    _S.PLANNED: _WAITING | {_S.SENDING, _S.FAILED},
     _S.SENDING: OUTCOMES | {_S.SENDING, _S.PLANNED},
     _S.IMPORTED: frozenset(),
     _S.ALREADY_IMPORTED: frozenset(),
-    _S.REFUSED: _WAITING,
-    _S.FAILED: _WAITING,
-    _S.BLOCKED: _WAITING,
-    _S.MOVED: _WAITING,
+    _S.REFUSED: _NOT_THERE,
+    _S.FAILED: _NOT_THERE,
+    _S.BLOCKED: _NOT_THERE,
+    _S.MOVED: _NOT_THERE,
     _S.SKIPPED: _WAITING,
-    _S.UNKNOWN: OUTCOMES | _WAITING | {_S.SENDING},
+    _S.UNKNOWN: frozenset({_S.SENDING}),
 }
 """State → the states that may follow it. A new row may begin in any state of `PLANNABLE`.
 
-`imported` is reached from `sending` alone (or from an `unknown` that came of it): nothing leaves without a mark.
+`imported` is reached from `sending` alone, and an `unknown` leads back to it alone: nothing leaves without a mark, and
+nobody but the server takes a doubt away.
 """
+
+ONCE_TAKEN: Final[Mapping[LedgerState, frozenset[LedgerState]]] = {
+    **dict.fromkeys((_S.REFUSED, _S.FAILED, _S.BLOCKED, _S.MOVED), frozenset({_S.SKIPPED})),
+    _S.UNKNOWN: frozenset({_S.PLANNED}),
+}
+"""Steps that an earlier dwctl took and this one does not: in the log of an older ledger they are no edit."""
 
 
 class IllegalTransition(Exception):
@@ -77,7 +95,8 @@ class LedgerRow:
     the last comparison found (empty: the same, if `compared_at` is set). `drift` is the last answer of the embedded
     side. `repair` tells what was restored and by which proof, `removed_links` which link rows were left out, `reason`
     why, in a person's words.
-    `who`, `dwctl_version` and `server_version` are of the session that changed the row last, at `when`.
+    `who` and `dwctl_version` are of the session that changed the row last, at `when`; `server_version` is what was
+    known by then.
     """
 
     run_id: str
@@ -119,6 +138,11 @@ class LedgerRow:
     def there(self) -> bool:
         """Whether the run is on the server, as far as its importer said."""
         return self.state in THERE
+
+    @property
+    def difference_reason(self) -> str | None:
+        """The id that explains what the last comparison found; None where the differences say it all."""
+        return why_it_differs(self.differences)
 
 
 PLAN_FACTS: Final = (

@@ -19,11 +19,15 @@ from dwctl.transfer.ledger.rows import COLUMNS
 APPLICATION_ID: Final = 0x64776C67
 """Marks a file as a ledger (`dwlg`), so that no other database is ever written to."""
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _TYPES: Final[Mapping[str, str]] = {
     "run_id": "NOT NULL UNIQUE", "instance_id": "NOT NULL", "state": "NOT NULL", "attempts": "NOT NULL",
 }  # fmt: skip
+
+_UNREAD: Final = """TABLE unread (
+        id INTEGER PRIMARY KEY, place NOT NULL UNIQUE, file NOT NULL, file_sha256, reason NOT NULL, text,
+        seq INTEGER NOT NULL, session INTEGER NOT NULL, at TEXT NOT NULL)"""
 
 _TABLES: Final = (
     """CREATE TABLE ledger (
@@ -36,13 +40,20 @@ _TABLES: Final = (
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY, session INTEGER NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL, run_id,
         body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)""",
+    f"CREATE {_UNREAD}",
     "CREATE INDEX runs_by_state ON runs (state)",
     "CREATE INDEX runs_by_instance ON runs (instance_id)",
     "CREATE INDEX events_by_run ON events (run_id, seq)",
 )
 
-MIGRATIONS: Final[dict[int, Sequence[str]]] = {1: ["ALTER TABLE runs ADD COLUMN file_mark"]}
+MIGRATIONS: Final[dict[int, Sequence[str]]] = {
+    1: ["ALTER TABLE runs ADD COLUMN file_mark"],
+    2: [f"CREATE {_UNREAD}"],
+}
 """Version → the statements that make the next one of it, run in one transaction by the next writer."""
+
+_READ_AS_IT_IS: Final = {2: f"CREATE TEMP {_UNREAD}"}
+"""Older versions that a reader takes: what they lack is empty, in the reader's own memory."""
 
 
 def connect_writer(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
@@ -74,6 +85,23 @@ def require_database(path: Path) -> None:
 
 
 _MAGIC: Final = b"SQLite format 3\0"
+
+
+def real_file(path: str | Path) -> Path:
+    """The file that a name stands for: through links, so that one ledger has one lock and one log of SQLite."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise _trouble(_UNREADABLE[0], str(error), Path(path), _UNREADABLE[1]) from error
+
+
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock")
+
+
+def is_of_a_ledger(path: str | Path, ledger: str | Path) -> bool:
+    """Whether a name stands for the ledger's file, or for one of those that are kept beside it; through links, too."""
+    file, wanted = real_file(ledger), real_file(path)
+    return any(wanted == file.with_name(file.name + suffix) for suffix in _BESIDE)
 
 
 def make_private(path: Path) -> None:
@@ -147,13 +175,15 @@ def connect_reader(path: Path, *, older: bool = False) -> sqlite3.Connection:
     `older` takes an older schema, too: what a ledger belongs to is in every version of it.
     Raises `UnreadableInput` where there is no ledger, `LocalStateError` for one that cannot be read.
     """
-    if not path.exists():
-        raise no_ledger(path)
-    with translated(path):
+    with translated(path, reading=True):
+        if not path.exists():
+            raise no_ledger(path)
         require_database(path)
         connection = _readable(path)
         try:
             version = _version(connection, path)
+            if version in _READ_AS_IT_IS:
+                connection.execute(_READ_AS_IT_IS[version])
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
@@ -161,7 +191,7 @@ def connect_reader(path: Path, *, older: bool = False) -> sqlite3.Connection:
     if version == 0:
         connection.close()
         raise no_ledger(path)
-    if version < SCHEMA_VERSION and not older:
+    if version < SCHEMA_VERSION and version not in _READ_AS_IT_IS and not older:
         connection.close()
         raise LocalStateError(
             f"the ledger has schema {version}, and this dwctl reads {SCHEMA_VERSION}", where=str(path),
@@ -257,20 +287,44 @@ def unbound(value: Any) -> Any:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into a `LocalStateError` with the next step."""
+def translated(path: Path, *, reading: bool = False) -> Iterator[None]:
+    """Turn what SQLite and the system say into a `LocalStateError` with the next step. `reading`: for a reader."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _failure(error, path) from error
+        raise _failure(error, path, reading=reading) from error
     except OSError as error:
-        said = error.strerror or str(error)
-        raise _trouble("cannot be written to", said, path, "ledger_unwritable") from error
+        what, reason = _UNREADABLE if reading else _UNWRITABLE
+        raise _trouble(what, error.strerror or str(error), path, reason) from error
 
 
-def _failure(error: sqlite3.Error, path: Path) -> LocalStateError:
+_UNREADABLE: Final = ("cannot be read", "ledger_unreadable")
+_UNWRITABLE: Final = ("cannot be written to", "ledger_unwritable")
+
+
+NOT_OURS: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""What comes of values that no writer of a ledger wrote, where they are read."""
+
+
+@contextmanager
+def as_written(path: Path) -> Iterator[None]:
+    """Turn what comes of values that no writer of a ledger wrote into a `LocalStateError`."""
+    try:
+        yield
+    except NOT_OURS as error:
+        raise edited(error, path) from error
+
+
+def edited(error: BaseException, path: Path) -> LocalStateError:
+    """The ledger holds something that no writer wrote, and reading it came to this."""
+    return _trouble("holds what no dwctl wrote there", str(error) or type(error).__name__, path)
+
+
+def _failure(error: sqlite3.Error, path: Path, *, reading: bool) -> LocalStateError:
     code = getattr(error, "sqlite_errorcode", None) or 0
     what, reason = _WHAT.get(code & 0xFF, ("failed", "ledger_failed"))
+    if reading and reason == _UNWRITABLE[1]:
+        what, reason = _UNREADABLE
     return _trouble(what, str(error), path, reason)
 
 
@@ -291,7 +345,8 @@ _STEPS: Final = {
     "ledger_disk_full": "Make room, then run the same command again: it asks about what was under way.",
     "ledger_disk_error": "Check the disk and the space left, then run the same command again.",
     "ledger_unwritable": "Check the permissions of the file and of its folder, or name another one with --ledger.",
-    "ledger_damaged": "Put back a copy, or start a new ledger: what is on the server is found there again.",
+    "ledger_unreadable": "Check that it is a file, and its permissions, or name another one with --ledger.",
+    "ledger_damaged": "See 'dwctl ledger audit'. Put back a copy, or start a new one: it finds what is on the server.",
     "ledger_locked": "Close the program that holds it, then run the same command again.",
     "ledger_failed": "Look at it with 'dwctl ledger audit'.",
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from dwctl.errors import LocalStateError, UnreadableInput
@@ -47,10 +48,13 @@ def check_target(found: LedgerTarget, wanted: tuple[str, str] | None, path: Path
 
 
 def first_import_id(moment: datetime) -> str:
-    """A new import id, for a ledger whose person gave none."""
+    """A new import id, where the person gave none. A clock before 1970, which no id can show, counts as 1970."""
     from ulid import ULID
 
-    return f"dwctl-{ULID.from_datetime(moment)}".lower()
+    return f"dwctl-{ULID.from_datetime(max(moment, _EPOCH))}".lower()
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def begin(target: LedgerTarget | None, path: Path, connection: sqlite3.Connection) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dwctl.transfer.ledger.changes import facts_of
+from dwctl.transfer.ledger.changes import facts_of, require_types, stored_value
+from dwctl.transfer.ledger.differences import NOT_SHOWN
 from dwctl.transfer.ledger.lock import Holder, holder_of
 from dwctl.transfer.ledger.log import Head, LedgerEvent, Moment
 from dwctl.transfer.ledger.rows import COLUMNS, THERE, LedgerRow, LedgerState, LedgerTarget
-from dwctl.transfer.ledger.schema import bound, reading, translated, unbound
+from dwctl.transfer.ledger.schema import NOT_OURS, as_written, bound, edited, reading, translated, unbound
+from dwctl.transfer.ledger.unread import STORED, UnreadFile
 
 if TYPE_CHECKING:
     from dwctl.transfer.ledger.audit import AuditReport
@@ -29,12 +31,16 @@ _ROW: Final = (*COLUMNS, "session", "at")
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """How many of the runs that are on the server were compared, differ, and were archived; how many drifted."""
+    """How many of the runs that are on the server were compared, differ, and were archived; how many drifted.
+
+    `not_shown` of those that differ were imported, as their importer said, and the server does not show them here.
+    """
 
     compared: int = 0
     differs: int = 0
     archived: int = 0
     moved_since_import: int = 0
+    not_shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class LedgerStatus:
     """A ledger at one moment. `rate` is settled bundles a second over the last settled ones (None: cannot be said).
 
     `skipped_because` counts the skipped bundles by the word of the plan that left them out (`unknown`: none is kept).
+    `unread` are the files that gave no run: they are in no count of bundles, and are trouble all the same.
     """
 
     target: LedgerTarget
@@ -52,6 +59,7 @@ class LedgerStatus:
     rate: float | None
     writer: Holder | None
     skipped_because: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[UnreadFile, ...] = ()
 
     @property
     def total(self) -> int:
@@ -60,8 +68,8 @@ class LedgerStatus:
 
     @property
     def there(self) -> int:
-        """Bundles whose runs are on the server."""
-        return sum(self.counts[state] for state in THERE)
+        """Bundles whose runs are on the server; those that it does not show in this namespace are not counted."""
+        return sum(self.counts[state] for state in THERE) - self.facts.not_shown
 
     @property
     def open(self) -> int:
@@ -72,6 +80,7 @@ class LedgerStatus:
 class LedgerView:
     """A ledger to read; close it, or use it in a `with` block. Safe for several threads.
 
+    What reads raises `LocalStateError` for a file that cannot be read, or holds what no writer of a ledger wrote.
     `connection` and `lock` are for the modules of the ledger.
     """
 
@@ -103,18 +112,28 @@ class LedgerView:
     def target(self) -> LedgerTarget:
         """The server, namespace and import id that the ledger is bound to."""
         names = "server, namespace, import_id, ledger_id, created_at"
-        ((*found,),) = self._all(f"SELECT {names} FROM ledger")  # noqa: S608 - our own names
-        return LedgerTarget(*[str(unbound(value)) for value in found])
+        with as_written(self.path):
+            ((*found,),) = self._all(f"SELECT {names} FROM ledger")  # noqa: S608 - our own names
+            return LedgerTarget(*[str(unbound(value)) for value in found])
 
     def head(self) -> Head:
         """The end of the log. A copy of its hash kept elsewhere pins everything before it."""
-        ((seq, digest),) = self._all("SELECT head_seq, head_hash FROM ledger")
-        return Head(seq, digest)
+        with as_written(self.path):
+            ((seq, digest),) = self._all("SELECT head_seq, head_hash FROM ledger")
+            return Head(int(seq), str(digest))
 
     def counts(self) -> dict[LedgerState, int]:
         """How many runs are in each state, every state named."""
-        found = {LedgerState(state): count for state, count in self._all("SELECT state, count(*) FROM runs GROUP BY 1")}
+        counted = self._all("SELECT state, count(*) FROM runs GROUP BY 1")
+        with as_written(self.path):
+            found = {LedgerState(state): count for state, count in counted}
         return {state: found.get(state, 0) for state in LedgerState}
+
+    def unread(self) -> tuple[UnreadFile, ...]:
+        """The files that gave no run, in the order in which they were met."""
+        found = self._all(f"SELECT {', '.join(STORED)}, at FROM unread ORDER BY seq")  # noqa: S608 - our own names
+        with as_written(self.path):
+            return tuple(_unread_file(*map(unbound, values)) for values in found)
 
     def rows(
         self,
@@ -158,7 +177,11 @@ class LedgerView:
                 (*parameters, last, _PAGE),
             )
             for values in page:
-                yield event_of(values)
+                with as_written(self.path):
+                    event = event_of(values)
+                    if not isinstance(event.facts, dict):
+                        raise TypeError(f"event {event.seq} holds no facts")
+                yield event
             if len(page) < _PAGE:
                 return
             last = page[-1][0]
@@ -175,19 +198,22 @@ class LedgerView:
 
     def status(self) -> LedgerStatus:
         """Counts, facts, head and rate of one moment, and who is writing."""
-        with self.lock, translated(self.path), reading(self.connection):
+        with self.lock, translated(self.path, reading=True), reading(self.connection):
             ((*facts,),) = self._all(
                 "SELECT count(compared_at), count(differs_at), count(archived_at), "
-                "coalesce(sum(drift = 'moved_since_import'), 0) FROM runs"
+                "coalesce(sum(drift = 'moved_since_import'), 0), coalesce(sum(differences = ?), 0) FROM runs",
+                (stored_value("differences", (NOT_SHOWN,)),),
             )
             last = self._all("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
             skipped = self._all(
                 "SELECT coalesce(error_reason, 'unknown'), count(*) FROM runs WHERE state = 'skipped' "
                 "GROUP BY 1 ORDER BY 1"
             )
+            with as_written(self.path):
+                because = {str(unbound(word)): count for word, count in skipped}
             return LedgerStatus(
-                self.target, self.counts(), LedgerFacts(*facts), self.head(), last[0][0] if last else None,
-                self._rate(), holder_of(self.path), dict(skipped),
+                self.target, self.counts(), LedgerFacts(*facts), self.head(), str(last[0][0]) if last else None,
+                self._rate(), holder_of(self.path), because, self.unread(),
             )  # fmt: skip
 
     def writer(self) -> Holder | None:
@@ -203,30 +229,45 @@ class LedgerView:
             return None
         try:
             newest, oldest = (datetime.fromisoformat(recent[at][0]) for at in (0, -1))
-        except ValueError:
+        except (ValueError, TypeError):
             return None
         seconds = (newest - oldest).total_seconds()
         return (len(recent) - 1) / seconds if seconds > 0 else None
 
     def _row(self, values: list[Any]) -> LedgerRow:
         *facts, session, at = values
-        told = self._session(session)
-        return LedgerRow(
-            **facts_of(facts),
-            when=at, who=told.get("who"), dwctl_version=told.get("dwctl_version"),
-            server_version=told.get("server_version"),
-        )  # fmt: skip
+        try:
+            require_types(facts)
+            told = self._session(session)
+            return LedgerRow(
+                **facts_of(facts),
+                when=str(at), who=told.get("who"), dwctl_version=told.get("dwctl_version"),
+                server_version=told.get("server_version"),
+            )  # fmt: skip
+        except NOT_OURS as error:
+            raise edited(error, self.path) from error
 
     def _session(self, session: int) -> Mapping[str, Any]:
         if session not in self._sessions:
             found = self._all("SELECT body FROM events WHERE seq = ?", (session,))
-            self._sessions[session] = json.loads(found[0][0]) if found else {}
+            told: Mapping[str, Any] = json.loads(found[0][0]) if found else {}
+            facts = {name: value for name, value in told.items() if isinstance(value, str)}
+            # A session that asked no server changes nothing of what is known about it.
+            self._sessions[session] = self._version_before(session) | facts
         return self._sessions[session]
 
+    def _version_before(self, session: int) -> dict[str, Any]:
+        found = self._all(_VERSION_BEFORE, (session,))
+        return {"server_version": str(found[0][0])} if found else {}
+
     def _all(self, statement: str, parameters: Collection[Any] = ()) -> list[Any]:
-        with self.lock, translated(self.path):
+        with self.lock, translated(self.path, reading=True):
             return self.connection.execute(statement, tuple(parameters)).fetchall()
 
+
+_VERSION_BEFORE: Final = """
+    SELECT CASE WHEN json_valid(body) THEN json_extract(body, '$.server_version') END AS version
+    FROM events WHERE run_id IS NULL AND seq < ? AND version IS NOT NULL ORDER BY seq DESC LIMIT 1"""
 
 _MOMENTS: Final = """
     SELECT seq, at, kind, run_id,
@@ -235,6 +276,12 @@ _MOMENTS: Final = """
     FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
 
 EVENT_COLUMNS: Final = "seq, session, at, kind, run_id, body, previous, hash"
+
+
+def _unread_file(place: str, file: str, file_sha256: str | None, reason: str, text: str | None, at: str) -> UnreadFile:
+    if not all(isinstance(value, str) for value in (place, file, reason, at)):
+        raise TypeError("a file without a run is not told in texts")
+    return UnreadFile(place=place, file=file, reason=reason, text=text, file_sha256=file_sha256, when=at)
 
 
 def event_of(values: Any) -> LedgerEvent:

@@ -72,11 +72,14 @@ class LedgerWriter:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, head: Head, import_id: str, clock: Callable[[], datetime]
-    ) -> None:
+        self, connection: sqlite3.Connection, path: Path, head: Head, import_id: str, clock: Callable[[], datetime],
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`before_commit` raises `LocalStateError` where nothing may be committed any more."""
         self._connection = connection
         self._path = path
         self._clock = clock
+        self._before_commit = before_commit
         self._pen = Pen(connection, head, None, "", import_id)
         self._problem: BaseException | None = None
         self.untold: BaseException | None = None
@@ -200,6 +203,7 @@ class LedgerWriter:
             self._pen.at = text_of(self._clock())
             try:
                 with translated(self._path), transaction(self._connection):
+                    self._before_commit()
                     results = [self._carried_out(wanted) for wanted in rest]
                     if self._pen.head != before[0]:
                         self._pen.note_head()

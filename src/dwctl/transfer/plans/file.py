@@ -16,8 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from dwctl.errors import RequestNotPossible
 from dwctl.transfer.files.private import write_private
-from dwctl.transfer.files.sources import read_bundle
+from dwctl.transfer.files.sources import read_file
 from dwctl.transfer.plans.plan import Plan, PlannedBundle
+from dwctl.transfer.plans.soundness import fault_of
 
 SCHEMA: Final = "dwctl.plan"
 VERSION: Final = 1
@@ -29,12 +30,20 @@ def write_plan(plan: Plan, file: str, *, replace: bool = False) -> None:
     """Write the plan. Raises RequestNotPossible where the file is there already or cannot be written."""
     body = b"".join(line + b"\n" for line in _lines(plan))
     end = {"lines": body.count(b"\n"), "sha256": hashlib.sha256(body).hexdigest()}
-    write_private(file, body + _text(end) + b"\n", replace=replace)
+    try:
+        write_private(file, body + _text(end) + b"\n", replace=replace)
+    except RequestNotPossible as error:
+        if error.reason == "file_exists":
+            error.next_step = "Choose another name: a plan is not written over another file."
+        raise
 
 
 def read_plan(file: str) -> Plan:
-    """Read a plan. Raises UnreadableInput where there is none, RequestNotPossible for what is not a whole plan."""
-    content = read_bundle(file, LARGEST)
+    """Read a plan. Raises UnreadableInput where there is none, RequestNotPossible for what is not a whole plan.
+
+    Whoever edits a plan can make its last line anew; so what it says is looked at, too.
+    """
+    content = read_file(file, LARGEST)
     lines = content.splitlines(keepends=True)
     end = _document(lines[-1], file, len(lines)) if lines else {}
     body = b"".join(lines[:-1])
@@ -45,9 +54,12 @@ def read_plan(file: str) -> Plan:
         raise _damaged(file, f"it is no plan of version {VERSION}")
     head["bundles"] = [_document(line, file, number) for number, line in enumerate(lines[1:-1], 2)]
     try:
-        return TypeAdapter(Plan).validate_python(head)
+        plan = TypeAdapter(Plan).validate_python(head)
     except ValidationError as error:
         raise _damaged(file, _first(error)) from None
+    if (fault := fault_of(plan)) is not None:
+        raise _damaged(file, fault)
+    return plan
 
 
 def plan_head(plan: Plan) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class PlannedBundle:
     first; `unknown` sentences about what could not be known; `asked` whether a dry run asked the server about this
     very bundle. `mark` tells the file from a later one of its name; `settled` is the run of a file that was not read,
     since the ledger knows it as imported and compared. Digests are hex sha256 of the file's content and of what will be
-    sent.
+    sent; of a settled one those that the ledger knows.
     """
 
     position: int

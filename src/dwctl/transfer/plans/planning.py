@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dwctl.bundle.canonical import decode
 from dwctl.bundle.findings import Finding, Severity
@@ -39,17 +39,26 @@ MOST_SUSPECTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a ledger says of a run: which export of it was sent, from which file, and if it is done and compared."""
+    """What a ledger says of a run: which export of it was sent, from which file, and if it is done and compared.
+
+    `in_doubt`: it was sent, and may be there. `unresolved`: it was to be brought there, and is not, as far as anybody
+    knows.
+    """
 
     dedupe_key: str | None
     done: bool
     compared: bool
     file_sha256: str | None = None
+    in_doubt: bool = False
+    unresolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a dry run answered: its state, and the ids of the rules that refuse; `error` where it is no answer."""
+    """What a dry run answered: its state, and the ids of the rules that refuse; `error` where it is no answer.
+
+    `not_tried`: nobody was asked, since the file is gone, or another one now.
+    """
 
     state: ImportState
     rules: tuple[str, ...] = ()
@@ -78,7 +87,7 @@ def plan_bundles(judged: Sequence[JudgedFile], options: PlanOptions, sources: So
     planned = [planner.plan(position, one) for position, one in enumerate(ordered)]
     if sources.ask is None:
         return tuple(planned)
-    return tuple(_asked_about(planned, ordered, sources.ask, sources.survey))
+    return tuple(_asked_about(planned, ordered, sources.ask, sources))
 
 
 class _Planner:
@@ -90,7 +99,8 @@ class _Planner:
         self._sources = sources
         self._foresight = Foresight(options.namespace)
         self._writers: dict[LinkRow, str] = {}
-        self._sent = 0
+        self._held: dict[LinkRow, str] = {}
+        self._coming: set[str] = set()
 
     def plan(self, position: int, judged: JudgedFile) -> PlannedBundle:
         """What would happen to this bundle."""
@@ -104,6 +114,7 @@ class _Planner:
         if skip := self._left_out(run, judged):
             return replace(bundle, action=PlanAction.SKIP, skip=skip)
         if bundle.action is PlanAction.REFUSE:
+            self._hold(verdict, run_id)
             return bundle
         bundle = self._on_target(self._told_twice(bundle, run), judged, run)
         if not bundle.refused_by:
@@ -111,8 +122,9 @@ class _Planner:
         if any(finding.rule == "set.duplicate_file" for finding in bundle.foreseen):
             return replace(bundle, action=PlanAction.SKIP, skip=Skip.DUPLICATE)
         if bundle.refused_by:
+            self._hold(verdict, run_id)
             return replace(bundle, action=PlanAction.REFUSE)
-        self._sent += 1
+        self._coming.add(run_id)
         self._writers.update(dict.fromkeys(self._written(bundle, verdict), run_id))
         return bundle
 
@@ -130,16 +142,24 @@ class _Planner:
         known = self._sources.known(str(run.run_id))
         if known is not None and known.done and known.compared and known.dedupe_key == run.dedupe_key:
             # Another file than the one that was sent is only taken for it if it is sound.
-            if judged.file_sha256 == known.file_sha256 or _importable(judged):
+            if judged.file_sha256 == known.file_sha256 or judged.importable:
                 return Skip.DONE
             return None
-        if self._options.limit is not None and self._sent >= self._options.limit:
+        if self._options.limit is not None and len(self._coming) >= self._options.limit:
             return Skip.LIMIT
         return None
 
     def _with_links(self, bundle: PlannedBundle, judged: JudgedFile, verdict: Verdict, run: RunFacts) -> PlannedBundle:
         """What the set foretells; a shared link is resolved where the person has asked for that."""
-        shared = {} if self._is_there(str(run.run_id)) else self._shared(verdict, str(run.run_id))
+        is_there, shared = self._is_there(str(run.run_id)), dict[LinkRow, str]()
+        if not is_there:
+            if held := self._held_by_others(verdict, str(run.run_id)):
+                missing = (
+                    found("set.partner_not_imported", "links", **_facts_of(link, partner))
+                    for link, partner in held.items()
+                )
+                return replace(bundle, foreseen=(*bundle.foreseen, *missing))
+            shared = self._shared(verdict, str(run.run_id))
         resolution: Resealed | None = None
         problem: DwctlError | None = None
         if shared and self._options.resolve_links is not None:
@@ -151,9 +171,14 @@ class _Planner:
             resolution = None
         if resolution is not None:
             verdict = replace(verdict, links=tuple(link for link in verdict.links if link not in shared))
-        foreseen = [*bundle.foreseen, *self._foresight.foresee(judged.file, verdict)]
+        taken = [] if resolution is not None else [link for link in shared if link not in self._writers]
+        if taken:
+            # It is refused, so the set must not count on it: nothing is foreseen from it for those that follow.
+            refused = (found("target.link_taken", "links", **_facts_of(link, shared[link])) for link in taken)
+            foreseen = [*bundle.foreseen, *refused]
+        else:
+            foreseen = [*bundle.foreseen, *self._foresight.foresee(judged.file, verdict)]
         if resolution is None:
-            foreseen += [_taken(link, partner) for link, partner in shared.items() if link not in self._writers]
             return replace(bundle, foreseen=tuple(foreseen), problem=None if problem is None else _said(problem))
         partners = tuple(dict.fromkeys(shared.values()))
         planned = PlannedResolution(
@@ -173,6 +198,23 @@ class _Planner:
             if link in self._writers or (partner != run_id and self._is_there(partner)):
                 shared[link] = self._writers.get(link, partner)
         return shared
+
+    def _hold(self, verdict: Verdict, run_id: str) -> None:
+        """A bundle that is refused keeps its links for itself: those that come after it may not take them."""
+        for link in verdict.links:
+            self._held.setdefault(link, run_id)
+
+    def _held_by_others(self, verdict: Verdict, run_id: str) -> dict[LinkRow, str]:
+        """The links that are another run's to write, which comes first and will not be there; each with that run."""
+        held = {}
+        for link in verdict.links:
+            partner = self._held.get(link, link.parent_run_id)
+            if partner == run_id or link in self._writers or partner in self._coming or self._is_there(partner):
+                continue
+            known = self._sources.known(partner)
+            if link in self._held or (known is not None and known.unresolved):
+                held[link] = partner
+        return held
 
     def _is_there(self, run_id: str) -> bool:
         survey, known = self._sources.survey, self._sources.known(run_id)
@@ -212,31 +254,27 @@ def _said(problem: DwctlError) -> str:
     return f"{problem.message}. {problem.next_step or ''}".strip()
 
 
-def _importable(judged: JudgedFile) -> bool:
-    return judged.verdict is not None and judged.verdict.outcome in {Outcome.OK, Outcome.WARNING}
-
-
 def _exports(judged: Sequence[JudgedFile]) -> defaultdict[str, dict[str | None, str]]:
     """Run → the moments of it that could be imported (dedupe key → the first file that holds it)."""
     exports: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
     for one in judged:
-        if _importable(one) and one.verdict is not None and one.verdict.run is not None and one.verdict.run.run_id:
+        if one.importable and one.verdict is not None and one.verdict.run is not None and one.verdict.run.run_id:
             exports[one.verdict.run.run_id].setdefault(one.verdict.run.dedupe_key, one.file)
     return exports
 
 
-def _taken(link: LinkRow, partner: str) -> Finding:
-    return found(
-        "target.link_taken", "links", partner=partner, link_type=link.link_type, parent_run=link.parent_run_id,
-        child_run=link.child_run_id,
-    )  # fmt: skip
+def _facts_of(link: LinkRow, partner: str) -> dict[str, Any]:
+    return {
+        "partner": partner, "link_type": link.link_type, "parent_run": link.parent_run_id,
+        "child_run": link.child_run_id,
+    }  # fmt: skip
 
 
 def _settled(position: int, judged: JudgedFile, options: PlanOptions) -> PlannedBundle:
     """A file that the ledger knows as done. It was not read, so there is no verdict on it."""
     chosen = judged.settled is None or not options.only or judged.settled.workflow_type in options.only
     return PlannedBundle(
-        position, judged.file, 0, "", "", PlanAction.SKIP, settled=judged.settled,
+        position, judged.file, 0, judged.file_sha256, judged.sent_sha256, PlanAction.SKIP, settled=judged.settled,
         skip=Skip.DONE if chosen else Skip.NOT_CHOSEN,
     )  # fmt: skip
 
@@ -265,7 +303,7 @@ def _asked_about(
     planned: list[PlannedBundle],
     judged: Sequence[JudgedFile],
     ask: Callable[[PlannedBundle, Verdict], Asked],
-    survey: Survey | None,
+    sources: Sources,
 ) -> Iterator[PlannedBundle]:
     """Ask the server about the suspects, and about one bundle in a hundred of the rest.
 
@@ -283,15 +321,25 @@ def _asked_about(
         if not alone and (rest := rest + 1) % SAMPLE != 1:
             yield replace(bundle, unknown=(*bundle.unknown, _NOT_ASKED)) if suspect else bundle
             continue
-        if survey is not None:
-            survey.dry_runs += 1
-            survey.requests += 1
         asked = ask(bundle, one.verdict)
+        if asked.state is ImportState.NOT_TRIED:
+            rest -= not alone  # another one is asked about in its place
+            yield _gone(bundle, asked)
+            continue
+        if sources.survey is not None:
+            sources.survey.dry_runs += 1
+            sources.survey.requests += 1
         if asked.error is not None and not answered:
             # The very first question has no answer: the others would have none either.
             raise asked.error
         answered = True
-        yield _answered(bundle, asked)
+        yield _answered(bundle, asked, sources)
+
+
+def _gone(bundle: PlannedBundle, asked: Asked) -> PlannedBundle:
+    """A file that was judged, and cannot be read any more as it was: as one that could not be read at all."""
+    said = None if asked.error is None else asked.error.message
+    return replace(bundle, verdict=None, foreseen=(), action=PlanAction.REFUSE, problem=said)
 
 
 _NOT_ASKED = "The server lists the run; whether from this export was not asked: too many are in doubt. The import asks."
@@ -301,14 +349,33 @@ def _is_suspect(bundle: PlannedBundle) -> bool:
     return any(finding.rule == "target.run_present" for finding in bundle.foreseen)
 
 
-def _answered(bundle: PlannedBundle, asked: Asked) -> PlannedBundle:
+def _answered(bundle: PlannedBundle, asked: Asked, sources: Sources) -> PlannedBundle:
     if asked.error is not None or asked.state is ImportState.UNKNOWN:
         said = "without meaning" if asked.error is None else asked.error.message
         return replace(bundle, unknown=(*bundle.unknown, f"The server was asked about it, and the answer was: {said}"))
+    if asked.state is ImportState.ALREADY_IMPORTED and bundle.run is not None and _is_unlisted(bundle.run, sources):
+        return _already_somewhere(bundle, bundle.run, sources)
     if asked.state is not ImportState.REFUSED:
         return replace(bundle, asked=True)
     refused = tuple(_of_the_server(rule) for rule in asked.rules or ("unnamed",))
     return replace(bundle, asked=True, foreseen=(*bundle.foreseen, *refused), action=PlanAction.REFUSE)
+
+
+def _is_unlisted(run: RunFacts, sources: Sources) -> bool:
+    """Whether a run that the server has is none that it lists; what we sent ourselves is compared, and told then."""
+    survey, known = sources.survey, sources.known(str(run.run_id))
+    ours = known is not None and (known.done or known.in_doubt)
+    return survey is not None and survey.complete and run.run_id not in survey.runs and not ours
+
+
+def _already_somewhere(bundle: PlannedBundle, run: RunFacts, sources: Sources) -> PlannedBundle:
+    """One that the server has and does not list: pruned where its instance shows it, else of another namespace."""
+    survey = sources.survey
+    shown = () if survey is None or run.instance_id is None else survey.runs_of(run.instance_id)
+    if any(row.run_id == run.run_id for row in shown):
+        return replace(bundle, asked=True, foreseen=(*bundle.foreseen, found("target.run_pruned", "workflow.run_id")))
+    elsewhere = found("target.run_elsewhere", "workflow.run_id")
+    return replace(bundle, asked=True, foreseen=(*bundle.foreseen, elsewhere), action=PlanAction.REFUSE)
 
 
 def _of_the_server(rule: str) -> Finding:

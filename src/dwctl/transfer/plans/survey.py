@@ -76,6 +76,17 @@ class Survey:
         """What was asked, in numbers."""
         return Surveyed(len(self.runs), len(self.workers), self.requests, self.dry_runs, self.complete)
 
+    @property
+    def unknown(self) -> Iterator[str]:
+        """What the target does not tell of itself, a sentence each; nothing where nobody looked."""
+        if not self.looked:
+            return
+        yield "Instance ids that another namespace of the server uses cannot be seen from this one."
+        if self.facts.retention_days is not None:
+            yield "Runs that retention has pruned are not listed; importing one again answers already_imported."
+        if not self.complete:
+            yield "The server's list of runs changed faster than it could be read; some of its runs may be missing."
+
     def way_of(self, judged: JudgedFile) -> tuple[Way, tuple[Finding, ...]]:
         """How this bundle can travel, and what stands in its way where it cannot."""
         if self.way is Way.ARTISAN:

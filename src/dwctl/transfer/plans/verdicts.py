@@ -16,12 +16,12 @@ from dwctl.bundle.demand import Demand, demands
 from dwctl.bundle.loose import string
 from dwctl.bundle.restoration import Restoration, repair
 from dwctl.bundle.transit import fits_an_envelope, rewritten_at
-from dwctl.bundle.verify import RunFacts, Verdict, VerifyOptions, verify_bundle, verify_document
+from dwctl.bundle.verify import Outcome, RunFacts, Verdict, VerifyOptions, verify_bundle, verify_document
 from dwctl.bundle.view import BundleView
 from dwctl.errors import NotRepairable, UndecodableDocument, UnreadableInput
 from dwctl.transfer.files.marks import mark_of
+from dwctl.transfer.files.processes import in_processes
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, STDIN, read_bundle
-from dwctl.transfer.files.verification import in_processes
 
 
 class JudgedFile(NamedTuple):
@@ -50,6 +50,11 @@ class JudgedFile(NamedTuple):
     mark: str | None = None
     settled: RunFacts | None = None
 
+    @property
+    def importable(self) -> bool:
+        """Whether the verdict lets it be imported."""
+        return self.verdict is not None and self.verdict.outcome in {Outcome.OK, Outcome.WARNING}
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
@@ -68,12 +73,19 @@ class JudgeOptions:
 def judge_files(
     files: Sequence[str], options: JudgeOptions, *, jobs: int | None = None, stdin: BinaryIO | None = None
 ) -> Iterator[JudgedFile]:
-    """Judge the files in their order, in as many processes as are worth it; see `verification.in_processes`."""
+    """Judge the files in their order, in as many processes as are worth it; see `processes.in_processes`."""
     return in_processes(partial(judge_file, options=options), files, jobs=jobs, stdin=stdin)
 
 
-Settled = Callable[[str, str], RunFacts | None]
-"""Asks a ledger: file and its mark → the run, if just this file was imported and compared."""
+class SettledFile(NamedTuple):
+    """A file that a ledger knows as sent as it lies, imported and compared: whose run it holds, and its hex sha256."""
+
+    run: RunFacts
+    sha256: str
+
+
+Settled = Callable[[str, str], SettledFile | None]
+"""Asks a ledger: file and its mark → what it holds, if just this file was imported and compared."""
 
 
 def judge_unsettled(
@@ -85,13 +97,17 @@ def judge_unsettled(
     stdin: BinaryIO | None = None,
 ) -> Iterator[JudgedFile]:
     """Judge the files in their order, but for those that a ledger knows as done: these are not even read."""
-    done = {file: run for file in files if (run := _settled(file, options, settled)) is not None}
+    done = {file: known for file in files if (known := _settled(file, options, settled)) is not None}
     judged = judge_files([file for file in files if file not in done], options, jobs=jobs, stdin=stdin)
     for file in files:
-        yield JudgedFile(file, settled=done[file]) if file in done else next(judged)
+        known = done.get(file)
+        if known is None:
+            yield next(judged)
+        else:
+            yield JudgedFile(file, file_sha256=known.sha256, sent_sha256=known.sha256, settled=known.run)
 
 
-def _settled(file: str, options: JudgeOptions, settled: Settled) -> RunFacts | None:
+def _settled(file: str, options: JudgeOptions, settled: Settled) -> SettledFile | None:
     mark = _mark(file, options)
     return None if mark is None else settled(file, mark)
 

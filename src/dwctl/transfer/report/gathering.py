@@ -10,9 +10,11 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from dwctl import __version__
+from dwctl.errors import LocalStateError
 from dwctl.transfer.ledger.audit import AuditReport
-from dwctl.transfer.ledger.rows import LedgerRow
+from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 from dwctl.transfer.ledger.schema import reading, translated
+from dwctl.transfer.ledger.unread import UnreadFile
 from dwctl.transfer.ledger.view import LedgerView
 from dwctl.transfer.report.past import past_in
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing, standing_of
@@ -47,7 +49,10 @@ Travelling = Callable[[Sequence[ReportedBundle]], Travel]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A ledger as it was at one moment: its rows, what its log tells, and whether it is what its writer left."""
+    """A ledger as it was at one moment: its rows, what its log tells, and whether it is what its writer left.
+
+    `unread` are the files that gave no run, so that no row stands for them.
+    """
 
     ledger: LedgerSeen
     server: str
@@ -55,6 +60,7 @@ class Seen:
     import_id: str
     rows: tuple[LedgerRow, ...]
     past: Past
+    unread: tuple[UnreadFile, ...] = ()
 
 
 def see(view: LedgerView, named: str) -> Seen:
@@ -66,9 +72,10 @@ def see(view: LedgerView, named: str) -> Seen:
     with view.lock, translated(view.path), reading(view.connection):
         target, head, writer = view.target, view.head(), view.writer()
         rows, unreadable = _as_far_as_readable(view, audit)
+        unread = view.unread()
         past = past_in(view) if audit.ok else Past()
     ledger = LedgerSeen(named, target.created_at, head, audit, writer, unreadable)
-    return Seen(ledger, without_user(target.server), target.namespace, target.import_id, rows, past)
+    return Seen(ledger, without_user(target.server), target.namespace, target.import_id, rows, past, unread)
 
 
 def _as_far_as_readable(view: LedgerView, audit: AuditReport) -> tuple[tuple[LedgerRow, ...], str | None]:
@@ -76,16 +83,16 @@ def _as_far_as_readable(view: LedgerView, audit: AuditReport) -> tuple[tuple[Led
     try:
         for row in view.rows():
             rows.append(row)  # noqa: PERF402 - what was read before an edited row is kept
-    except (ValueError, TypeError, KeyError, AttributeError):
-        if audit.ok:
+    except LocalStateError as error:
+        if audit.ok or error.reason != "ledger_damaged":
             raise
         return tuple(rows), f"only the first {len(rows):,} rows can be read"
     return tuple(rows), None
 
 
 def transfer_report(seen: Seen, *, now: str, explain: Explain, travelling: Travelling) -> TransferReport:
-    """The report of a whole ledger, in the order of its plan. `now` is UTC text."""
-    bundles = tuple(bundle_of(row, seen.past) for row in seen.rows)
+    """The report of a whole ledger, in the order of its plan, the files without a run last. `now` is UTC text."""
+    bundles = (*(bundle_of(row, seen.past) for row in seen.rows), *map(_without_a_run, seen.unread))
     return told(
         TransferReport(
             scope=Scope.TRANSFER, made_at=now, dwctl_version=__version__, server=seen.server,
@@ -100,7 +107,7 @@ def told(report: TransferReport, explain: Explain) -> TransferReport:
     """The report with what follows from its bundles: reasons, digest, next steps."""
     report = replace(
         report, reasons=tuple(_reasons(report.bundles, explain)),
-        digest=digest_of(report.of(Standing.ARRIVED)) if report.counts[Standing.ARRIVED] else None,
+        digest=digest_of(report.of(Standing.ARRIVED)) if report.ledger and report.counts[Standing.ARRIVED] else None,
     )  # fmt: skip
     return replace(report, steps=steps_of(report))
 
@@ -108,23 +115,37 @@ def told(report: TransferReport, explain: Explain) -> TransferReport:
 def bundle_of(row: LedgerRow, past: Past = NO_PAST) -> ReportedBundle:
     """A row of the ledger with where it stands, and why."""
     standing = standing_of(row)
-    text = "; ".join(row.differences) if standing is Standing.DIFFERS else row.error_text
+    text = "; ".join(row.differences) if standing in COMPARED_AND_BAD else row.error_text
     if standing is Standing.LEFT_OUT and text is None:
         text = row.reason
     return ReportedBundle(row, standing, reasons_of(row, standing), text, seconds=past.durations.get(row.run_id))
+
+
+def _without_a_run(file: UnreadFile) -> ReportedBundle:
+    row = LedgerRow(
+        run_id="", file=file.file, file_sha256=file.file_sha256, state=LedgerState.REFUSED, error_reason=file.reason,
+        error_text=file.text, when=file.when,
+    )  # fmt: skip
+    return ReportedBundle(row, Standing.UNREADABLE, (file.reason,), file.text)
 
 
 def reasons_of(row: LedgerRow, standing: Standing) -> tuple[str, ...]:
     """Ids that say why a bundle is not where it should be. Rules of a bundle that is there are only warnings."""
     if STANDINGS[standing].kind is Kind.GOOD or standing in _NO_REASON:
         return ()
+    if standing in COMPARED_AND_BAD:
+        reason = row.difference_reason
+        return () if reason is None else (reason,)
     told = () if row.error_reason is None else (row.error_reason,)
     if standing is Standing.REFUSED:
         return tuple(dict.fromkeys((*told, *row.rules)))
     return told or (_USUAL[standing],) if standing in _USUAL else told
 
 
-_NO_REASON: Final = frozenset({Standing.DIFFERS, Standing.IN_BOTH, Standing.NOT_COMPARED})
+COMPARED_AND_BAD: Final = frozenset({Standing.DIFFERS, Standing.NOT_SHOWN})
+"""Standings that a comparison led to: what it found says why."""
+
+_NO_REASON: Final = frozenset({Standing.IN_BOTH, Standing.NOT_COMPARED})
 _USUAL: Final = {Standing.MOVED_ON: "run_moved", Standing.BLOCKED: "partner_not_compared"}
 
 

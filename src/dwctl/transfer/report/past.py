@@ -19,20 +19,24 @@ MOST_BUCKETS: Final = 72
 """Pieces into which the time of all sessions together is cut."""
 
 _TICK: Final = 0.1
+_A_JUMP: Final = 3600.0
+"""Seconds that no import takes: between two events of a session, a clock was set, or the machine was asleep."""
+
 _THERE: Final = frozenset(state.value for state in THERE)
 _AGAIN: Final = LedgerState.PLANNED.value
 # As plain text: the member of an enum takes longer to look up than all the rest that is done with most events.
 _OPENED, _SERVER, _CLOSED, _SENDING, _SETTLED = (
     kind.value for kind in (EventKind.OPENED, EventKind.SERVER, EventKind.CLOSED, EventKind.SENDING, EventKind.SETTLED)
 )
-_COUNTED: Final = frozenset({EventKind.COMPARED.value, EventKind.ARCHIVED.value})
+_COMPARED, _ARCHIVED = EventKind.COMPARED.value, EventKind.ARCHIVED.value
 _SAID: Final = ("who", "host", "command", "import_id", "dwctl_version", "server_version")
 
 
 def past_in(view: LedgerView) -> Past:
     """Read the log of a ledger once; memory grows with the runs and the seconds, not with the events.
 
-    A clock that was set back gives no negative time: such a piece has none. Raises `LocalStateError` for a file that
+    A clock that was set back gives no negative time: such a piece has none; where it jumped by more than an hour, the
+    jump is left out of every span. Raises `LocalStateError` for a file that
     cannot be read.
     """
     return _past_of(view.moments())
@@ -76,7 +80,10 @@ def _past(sessions: Sequence[Session], buckets: Iterable[Bucket], durations: Map
 
 @dataclass(slots=True)
 class _Writing:
-    """A session as it goes by. `ticks` counts what happened, by kind and tenth of a second since its start."""
+    """A session as it goes by. `ticks` counts what happened, by kind and tenth of a second since its start.
+
+    A run that was compared before is no progress when it is compared again: that is counted in `again` alone.
+    """
 
     started_at: str
     facts: Mapping[str, Any]
@@ -84,6 +91,7 @@ class _Writing:
     last: float | None
     ended_at: str
     ended: bool = False
+    again: int = 0
     ticks: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
@@ -92,9 +100,12 @@ class _Log:
     sessions: list[_Writing] = field(default_factory=list)
     durations: dict[str | bytes, float] = field(default_factory=dict)
     _sent: dict[str | bytes, float] = field(default_factory=dict)
+    _compared: set[str | bytes] = field(default_factory=set)
+    _shown: float | None = None
+    _jumped: float = 0.0
 
     def take(self, at: str, kind: str, run_id: str | bytes | None, said: str | None) -> None:
-        moment = _seconds(at)
+        moment = self._without_jumps(_seconds(at), begins=kind == _OPENED)
         if kind == _OPENED:
             self.sessions.append(_Writing(at, _facts(said), moment, moment, at))
             return
@@ -110,6 +121,15 @@ class _Log:
         elif kind == _SERVER:
             writing.facts = {**writing.facts, "server_version": _facts(said).get("server_version")}
 
+    def _without_jumps(self, shown: float | None, *, begins: bool) -> float | None:
+        """What a clock would show that nobody set within a session."""
+        if shown is None:
+            return None
+        before, self._shown = self._shown, shown
+        if before is not None and not begins and abs(shown - before) > _A_JUMP:
+            self._jumped += shown - before
+        return shown - self._jumped
+
     def _of_a_run(
         self, writing: _Writing, kind: str, run_id: str | bytes, state: str | None, moment: float | None
     ) -> None:
@@ -122,7 +142,12 @@ class _Log:
             sent = self._sent.pop(run_id, None)
             if sent is not None and moment is not None and moment >= sent and state in _THERE:
                 self.durations[run_id] = moment - sent
-        elif kind in _COUNTED:
+        elif kind == _COMPARED and run_id in self._compared:
+            writing.again += 1
+        elif kind == _COMPARED:
+            self._compared.add(run_id)
+            _count(writing, kind, moment)
+        elif kind == _ARCHIVED:
             _count(writing, kind, moment)
 
 
@@ -140,8 +165,8 @@ def _told(writing: _Writing) -> Session:
     return Session(
         started_at=writing.started_at, ended_at=writing.ended_at, ended=writing.ended, who=who, host=host,
         command=command, import_id=import_id, dwctl_version=dwctl_version, server_version=server_version,
-        there=totals["there"], not_there=totals["not_there"], compared=totals["compared"],
-        archived=totals["archived"], seconds=round(seconds, 3),
+        there=totals["there"], not_there=totals["not_there"],
+        compared=totals[_COMPARED] + writing.again, archived=totals[_ARCHIVED], seconds=round(seconds, 3),
     )  # fmt: skip
 
 
@@ -164,7 +189,7 @@ def _cut(session: int, writing: _Writing, seconds: float, pieces: int) -> Iterab
         since = round(piece * width, 3)
         yield Bucket(
             session, writing.started_at, since, found["there", piece], found["not_there", piece],
-            found["compared", piece],
+            found[_COMPARED, piece],
         )  # fmt: skip
 
 

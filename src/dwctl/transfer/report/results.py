@@ -16,11 +16,21 @@ from dwctl.bundle.left_behind import LeftBehind
 from dwctl.bundle.verify import RunFacts, Verdict
 from dwctl.errors import ExitCode
 from dwctl.transfer.imports.outcomes import ImportResult, ImportState
-from dwctl.transfer.imports.passage import refusing_rules
+from dwctl.transfer.imports.passage import differences_of, refusing_rules
+from dwctl.transfer.imports.proof import ProofState
 from dwctl.transfer.ledger.memory import rows_of
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
-from dwctl.transfer.report.gathering import Explain, Seen, bundle_of, rows_by_run, told, without_user
+from dwctl.transfer.report.gathering import (
+    COMPARED_AND_BAD,
+    Explain,
+    Seen,
+    bundle_of,
+    reasons_of,
+    rows_by_run,
+    told,
+    without_user,
+)
 from dwctl.transfer.report.past import of_last_session
 from dwctl.transfer.report.standing import Kind, Standing
 from dwctl.transfer.report.transfer_report import Past, ReportedBundle, Scope, TransferReport, Travel
@@ -39,6 +49,7 @@ _STANDINGS: Final = {
 _STATES: Final = {
     ImportState.IMPORTED: LedgerState.IMPORTED,
     ImportState.ALREADY_IMPORTED: LedgerState.ALREADY_IMPORTED,
+    ImportState.DONE: LedgerState.IMPORTED,
     ImportState.REFUSED: LedgerState.REFUSED,
     ImportState.FAILED: LedgerState.FAILED,
     ImportState.UNKNOWN: LedgerState.UNKNOWN,
@@ -62,14 +73,14 @@ class Collected:
     interrupted: bool = False
 
 
-def collected(result: ImportResult, *, dry_run: bool) -> Collected:
+def collected(result: ImportResult) -> Collected:
     """What a report needs of a result, as it goes by."""
     verdict = result.judged.verdict
     run = result.run if verdict is None else verdict.run
     trouble = result.trouble
     return Collected(
         result.position, None if run is None or run.run_id is None else str(run.run_id),
-        _untold(result, run, dry_run=dry_run), result.left_behind if result.proof is not None else None,
+        _untold(result, run), result.left_behind if result.proof is not None else None,
         trouble is not None and trouble.exit_code is ExitCode.INTERRUPTED,
     )  # fmt: skip
 
@@ -132,25 +143,38 @@ def _bundle(result: Collected, rows: Mapping[str, LedgerRow], past: Past) -> Rep
         return own
     known = bundle_of(row, past)
     text = own.text if known.text is None and known.kind is not Kind.GOOD else known.text
-    return ReportedBundle(row, known.standing, known.reasons, text, own.next_step, known.seconds)
+    seconds = None if own.before else known.seconds
+    return ReportedBundle(row, known.standing, known.reasons, text, own.next_step, seconds, before=own.before)
 
 
-def _untold(result: ImportResult, run: RunFacts | None, *, dry_run: bool) -> ReportedBundle:
+def _untold(result: ImportResult, run: RunFacts | None) -> ReportedBundle:
     """What the result alone says of the bundle."""
     judged, error = result.judged, result.trouble
-    reasons = () if error is None or error.reason is None else (error.reason,)
+    reason = None if error is None else error.reason_or_status
+    reasons: tuple[str, ...] = () if reason is None else (reason,)
     row = _row_of(judged.file, judged.verdict, run, _STATES.get(result.state, LedgerState.PLANNED), result)
     text, next_step = (None, None) if error is None else (error.message, error.next_step)
     if judged.problem is not None:
         return ReportedBundle(row, Standing.UNREADABLE, reasons or ("unreadable",), text, next_step)
-    if dry_run and result.done:
-        return ReportedBundle(row, Standing.WOULD_ARRIVE, text=text)
-    standing = _STANDINGS.get(result.state, Standing.NOT_COMPARED)
+    standing = _where_it_is(result) if result.done else _STANDINGS[result.state]
+    if standing in COMPARED_AND_BAD:
+        text, reasons = "; ".join(row.differences), reasons_of(row, standing)
     if standing is Standing.REFUSED:
         reasons = tuple(dict.fromkeys((*reasons, *refusing_rules(result))))
     if standing is Standing.LEFT_OUT and result.skipped_because is not None:
         reasons = (*reasons, result.skipped_because)
-    return ReportedBundle(row, standing, reasons, text, next_step, result.seconds)
+    before = result.state is ImportState.DONE
+    return ReportedBundle(row, standing, reasons, text, next_step, result.seconds, before=before)
+
+
+def _where_it_is(result: ImportResult) -> Standing:
+    """Where a bundle stands whose run is on the server."""
+    if result.good:
+        return Standing.ARRIVED
+    if result.proof is not None and result.proof.not_shown:
+        return Standing.NOT_SHOWN
+    compared = result.proof is not None and result.proof.state is not ProofState.UNKNOWN
+    return Standing.DIFFERS if compared and not result.proven else Standing.NOT_COMPARED
 
 
 def _row_of(
@@ -173,6 +197,7 @@ def _row_of(
         verdict=None if verdict is None else verdict.outcome.value,
         state=state,
         way=None if result is None else result.way,
+        differences=() if result is None or result.proof is None else differences_of(result.proof),
         repair=None if repaired is None else {"restored": {
             "cause": repaired.restoration.cause.value, "proof": "the recorded checksum",
             "checksum": repaired.restoration.checksum, "removed_keys": list(repaired.restoration.removed_keys),

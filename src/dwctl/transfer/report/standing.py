@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from dwctl.transfer.ledger.changes import MOVED_SINCE_IMPORT
+from dwctl.transfer.ledger.differences import NOT_SHOWN
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 
 
@@ -16,6 +17,7 @@ class Standing(StrEnum):
     ARRIVED = "arrived"
     WOULD_ARRIVE = "would_arrive"
     DIFFERS = "differs"
+    NOT_SHOWN = "not_shown"
     IN_BOTH = "in_both"
     REFUSED = "refused"
     MOVED_ON = "moved_on"
@@ -64,6 +66,10 @@ STANDINGS: Final[Mapping[Standing, StandingRow]] = {
         "different there", Kind.TROUBLE, "On the server, and not as its bundle says.",
         "Look at what differs before a worker goes on with the run.",
     ),
+    Standing.NOT_SHOWN: StandingRow(
+        "not shown there", Kind.TROUBLE, "Its importer has it, and the server does not show it in this namespace.",
+        "Look for it in the server's other namespaces.",
+    ),
     Standing.IN_BOTH: StandingRow(
         "in both runtimes", Kind.TROUBLE, "On the server, and it went on in the embedded application after its import.",
         "Stop one of the two by hand: the same work is being done twice.",
@@ -79,7 +85,7 @@ STANDINGS: Final[Mapping[Standing, StandingRow]] = {
         "blocked", Kind.TROUBLE, "It waits for the run at the other end of its link, which did not arrive.",
         "See what became of the partner, then run the import again.",
     ),
-    Standing.FAILED: StandingRow("failed", Kind.TROUBLE, "There was no answer, and it was not imported.", _AGAIN),
+    Standing.FAILED: StandingRow("failed", Kind.TROUBLE, "There was no verdict, and it was not imported.", _AGAIN),
     Standing.UNREADABLE: StandingRow(
         "unreadable", Kind.TROUBLE, "The file gave no bundle with a run, so nothing was sent.",
         "Check the file, or export the run again.",
@@ -117,6 +123,8 @@ def standing_of(row: LedgerRow) -> Standing:
         return _OF_STATE[row.state]
     if row.drift == MOVED_SINCE_IMPORT:
         return Standing.IN_BOTH
+    if NOT_SHOWN in row.differences:
+        return Standing.NOT_SHOWN
     if row.differs_at is not None:
         return Standing.DIFFERS
     return Standing.NOT_COMPARED if row.compared_at is None else Standing.ARRIVED

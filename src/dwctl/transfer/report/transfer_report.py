@@ -15,6 +15,7 @@ from typing import NamedTuple
 from dwctl.bundle import vocabulary
 from dwctl.errors import ExitCode
 from dwctl.transfer.ledger.audit import AuditReport
+from dwctl.transfer.ledger.changes import UNMOVED
 from dwctl.transfer.ledger.lock import Holder
 from dwctl.transfer.ledger.log import Head
 from dwctl.transfer.ledger.rows import LedgerRow
@@ -48,7 +49,8 @@ class ReportedBundle:
     """One bundle: what the ledger has of it (or what a run without one found), and where it stands.
 
     `reasons` are ids of rules or reasons, the deciding one first. `text` is a sentence about this very bundle,
-    `next_step` what its error said to do; `seconds` the time from its mark to its outcome.
+    `next_step` what its error said to do; `seconds` the time from its mark to its outcome. `before`: an earlier command
+    had imported and compared it, and the one that is told sent nothing of it.
     """
 
     row: LedgerRow
@@ -57,6 +59,7 @@ class ReportedBundle:
     text: str | None = None
     next_step: str | None = None
     seconds: float | None = None
+    before: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -72,6 +75,17 @@ class ReportedBundle:
     def resealed(self) -> Mapping[str, object] | None:
         """The seal before and after dwctl left links out; proven by nothing but a person's word."""
         return self._changed("resealed")
+
+    @property
+    def without_links(self) -> bool:
+        """Whether it goes without some links, on a person's word. It may not have gone yet."""
+        return self.resealed is not None or bool(self.row.removed_links)
+
+    @property
+    def went_without_links(self) -> bool:
+        """Whether dwctl sealed it anew: it was sent like that, or a plan says that it will be."""
+        sent = self.row.attempts > 0 or self.row.there
+        return self.without_links and (sent or self.standing is Standing.WOULD_ARRIVE)
 
     def _changed(self, how: str) -> Mapping[str, object] | None:
         found = (self.row.repair or {}).get(how)
@@ -93,7 +107,8 @@ class ReasonGroup:
 class Session:
     """One command that wrote to the ledger. `ended` is false where it was killed, or is still writing.
 
-    Times are as the clock showed them; counts are of settled bundles by standing of that moment.
+    Times are as the clock showed them; counts are of settled bundles by standing of that moment, and of comparisons:
+    those of runs that an earlier session had compared are among them.
     """
 
     started_at: str
@@ -119,7 +134,7 @@ class Session:
 
 
 class Bucket(NamedTuple):
-    """A piece of a session, for a picture: how many bundles came to be there, did not, and were compared in it."""
+    """A piece of a session, for a picture: how many bundles came to be there, did not, or were first compared."""
 
     session: int
     at: str
@@ -229,7 +244,7 @@ class TransferReport:
     @cached_property
     def resealed(self) -> tuple[ReportedBundle, ...]:
         """Bundles that dwctl sealed anew, without links that their partners have written."""
-        return tuple(bundle for bundle in self.bundles if bundle.resealed is not None or bundle.row.removed_links)
+        return tuple(bundle for bundle in self.bundles if bundle.went_without_links)
 
     @cached_property
     def archived(self) -> int:
@@ -241,16 +256,27 @@ class TransferReport:
         """Closed runs on the server that were not archived there; retention may take their history."""
         return tuple(
             bundle for bundle in self.bundles
-            if bundle.row.there and bundle.row.status in vocabulary.TERMINAL_STATUSES and bundle.row.archived_at is None
+            if bundle.row.there and bundle.standing is not Standing.NOT_SHOWN
+            and bundle.row.status in vocabulary.TERMINAL_STATUSES and bundle.row.archived_at is None
+        )  # fmt: skip
+
+    @cached_property
+    def came_open(self) -> tuple[ReportedBundle, ...]:
+        """The runs on the server that were open when they were exported: their embedded copies may go on."""
+        return tuple(
+            bundle for bundle in self.bundles
+            if bundle.row.there and bundle.row.status not in vocabulary.TERMINAL_STATUSES
         )  # fmt: skip
 
     @cached_property
     def drift_unknown(self) -> int:
-        """Open runs on the server of which nobody has said whether they moved in the embedded application."""
-        return sum(
-            bundle.row.there and bundle.row.status not in vocabulary.TERMINAL_STATUSES and bundle.row.drift is None
-            for bundle in self.bundles
-        )  # fmt: skip
+        """Runs that came open of which nobody has said whether they moved in the embedded application."""
+        return sum(bundle.row.drift is None for bundle in self.came_open)
+
+    @cached_property
+    def unmoved_at(self) -> tuple[str, ...]:
+        """When the embedded application said of each run that came open that it had not moved, the oldest first."""
+        return tuple(sorted(str(one.row.drift_at) for one in self.came_open if one.row.drift == UNMOVED))
 
     @property
     def archiving_is_open(self) -> bool:

@@ -10,8 +10,8 @@ from typing import BinaryIO, Final, NamedTuple
 from dwctl.bundle.canonical import decode
 from dwctl.bundle.left_behind import LeftBehind, left_behind
 from dwctl.errors import UndecodableDocument, UnreadableInput
+from dwctl.transfer.files.processes import in_processes
 from dwctl.transfer.files.sources import MAX_BUNDLE_SIZE, STDIN, read_bundle
-from dwctl.transfer.files.verification import in_processes
 from dwctl.transfer.report.transfer_report import ReportedBundle, Travel, TravelKind
 
 NAMED: Final = 3

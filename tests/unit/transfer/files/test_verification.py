@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import io
-import multiprocessing
 import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,8 +12,7 @@ from dwctl.bundle.findings import Finding
 from dwctl.bundle.rules import found
 from dwctl.bundle.verify import Outcome, VerifyOptions, verify_bundle
 from dwctl.errors import ExitCode, UnreadableInput
-from dwctl.transfer.files import verification
-from dwctl.transfer.files.verification import FileVerdict, Tally, processes_for, verify_file, verify_files
+from dwctl.transfer.files.verification import FileVerdict, Tally, verify_file, verify_files
 from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, WAITING, sealed, small_bundle
 
 OPTIONS = VerifyOptions()
@@ -121,68 +116,6 @@ def test_standard_input_among_files_is_read_by_this_process() -> None:
     judged = list(verify_files(files, OPTIONS, jobs=2, stdin=io.BytesIO(ORDER.read_bytes())))
     assert [one.file for one in judged] == files
     assert [one.outcome for one in judged] == [Outcome.OK, Outcome.OK, Outcome.REFUSED]
-
-
-@pytest.mark.parametrize(
-    ("names", "jobs", "worth", "pools"),
-    [
-        ([WAITING, LEASED], 2, 1, 1),
-        ([WAITING, LEASED], 1, 1, 0),
-        ([WAITING], 2, 1, 0),
-        ([WAITING, LEASED], None, 1, 1),
-        ([WAITING, LEASED], None, 1 << 30, 0),
-    ],
-)
-def test_processes_are_started_where_they_are_asked_for_or_worth_it(
-    names: list[Path], jobs: int | None, worth: int, pools: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[str] = []
-    context = multiprocessing.get_context
-
-    def noted(method: str) -> Any:
-        started.append(method)
-        return context(method)
-
-    monkeypatch.setattr(multiprocessing, "get_context", noted)
-    monkeypatch.setattr(verification, "WORTH_A_PROCESS", worth)
-    monkeypatch.setattr(verification, "processes_for", lambda files: 2 if worth == 1 else 1)
-    judged = list(verify_files([str(path) for path in names], OPTIONS, jobs=jobs))
-    assert len(judged) == len(names)
-    assert len(started) == pools
-
-
-def test_no_files_give_no_verdicts_and_leaving_early_ends_the_processes(many: list[str]) -> None:
-    assert list(verify_files([], OPTIONS, jobs=2)) == []
-    verdicts = verify_files(many, OPTIONS, jobs=2)
-    assert next(iter(verdicts)).file == many[0]
-    verdicts.close()  # type: ignore[attr-defined]
-
-
-def test_a_second_process_is_started_only_where_there_is_much_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    large = tmp_path / "large.json"
-    with large.open("wb") as sparse:
-        sparse.truncate(verification.WORTH_A_PROCESS)
-    assert processes_for([str(LEASED), "nowhere", "nul\x00byte", "-"]) == 1
-    assert processes_for([str(LEASED), str(large)]) == 3
-    assert processes_for([str(large)]) == 3
-    os.truncate(large, verification.WORTH_A_PROCESS - 1)
-    assert processes_for([str(large)]) == 1
-    assert processes_for([str(large), str(LEASED)]) == 3
-    assert processes_for([]) == 1
-
-
-def test_an_interrupt_is_left_to_the_parent() -> None:
-    before, thresholds = signal.getsignal(signal.SIGINT), gc.get_threshold()
-    try:
-        verification._prepare_worker()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 # --- counting ----------------------------------------------------------------------------------------------

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from dwctl.bundle.verify import RunFacts
 from dwctl.bundle.view import BundleView
-from dwctl.errors import AnswerIsNo, ExitCode, LocalStateError, ServerUnreachable
+from dwctl.errors import AnswerIsNo, ExitCode, LocalStateError, ServerFailed, ServerUnreachable
+from dwctl.transfer.imports import execution as execution_module
 from dwctl.transfer.imports.outcomes import ImportState
-from dwctl.transfer.imports.passage import ROUNDS, ROUNDS_WHILE_BUSY
+from dwctl.transfer.imports.pace import Pace
+from dwctl.transfer.imports.passage import COMPARISONS, ROUNDS, ROUNDS_WHILE_BUSY, Item
 from dwctl.transfer.imports.proof import Proof
+from dwctl.transfer.lanes import Lanes
 from dwctl.transfer.ledger.changes import Pen
 from dwctl.transfer.ledger.ledger import Ledger
+from dwctl.transfer.ledger.memory import LedgerMemory
 from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.plans.plan import PlanAction, Skip
+from dwctl.transfer.runtimes.drift import Drift
 from import_doubles import BUSY, CONFLICT, DIFFERS, THERE, failure, lost, unsent
-from import_worlds import World, run_id
+from import_worlds import Answering, Embedded, World, run_id
 
 S = LedgerState
 CLOSED = {"workflow.status": "completed", "workflow.closed_at": "2026-11-22T22:12:00.000000Z", "history_complete": True}
@@ -47,9 +55,9 @@ def test_a_second_run_sends_nothing_and_says_when_it_was_compared(tmp_path: Path
     world.carrier.log.clear()
     results = world.go()
     assert world.carrier.log == []
-    assert {result.state for result in results.values()} == {ImportState.SKIPPED}
+    assert {result.state for result in results.values()} == {ImportState.DONE}
     assert {result.compared_at for result in results.values()} == {"2026-11-23T00:00:00.000000Z"}
-    assert (world.tally.exit_code, world.tally.skipped) == (ExitCode.DONE, {"done": 3})
+    assert (world.tally.exit_code, world.tally.skipped, world.tally.compared_again) == (ExitCode.DONE, {}, 0)
 
 
 # --- waiting for partners ---------------------------------------------------------------------------------------
@@ -206,16 +214,13 @@ def test_a_file_that_changed_after_the_plan_is_refused_and_not_sent(tmp_path: Pa
 
 
 def test_a_plan_that_was_made_with_another_ledger_leaves_nothing_out_silently(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from dwctl.transfer.ledger.memory import LedgerMemory
-
     world = World(tmp_path, 1)
     plan = world.plan(LedgerMemory())
     done = replace(plan.bundles[0], action=PlanAction.SKIP, skip=Skip.DONE)
     result = world.go(replace(plan, bundles=(done,)))[0]
     assert result.error is not None
     assert (result.error.reason, world.tally.exit_code) == ("plan_of_another_ledger", ExitCode.NO)
+    assert (result.state, world.tally.skipped) == (ImportState.NOT_TRIED, {})
 
 
 def test_another_export_of_a_run_that_is_there_is_refused(tmp_path: Path) -> None:
@@ -319,6 +324,16 @@ def test_a_ledger_that_fails_ends_the_run_in_order_with_10(
             assert states[number] is S.SENDING
     world.go()
     assert set(world.states().values()) == {S.IMPORTED}
+
+
+def test_what_was_in_doubt_and_cannot_be_marked_again_is_still_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, 1)
+    marked(world, 0)
+    full = LocalStateError("the disk is full", reason="ledger_disk_full")
+    result = world.go(ledger=failing(world.ledger(), "sending", 0, full, monkeypatch))[0]
+    assert (result.state, world.states()[0], world.carrier.log) == (ImportState.UNKNOWN, S.SENDING, [])
 
 
 def test_nothing_is_compared_before_the_ledger_has_it_as_imported_on_the_disk(
@@ -425,16 +440,36 @@ def test_a_deep_comparison_also_looks_at_what_was_compared_before(tmp_path: Path
     world.go()
     assert not world.carrier.deep
     world.deep = True
-    world.go()
+    results = world.go()
     assert (world.carrier.deep, len(world.carrier.numbers("compare"))) == (True, 4)
     assert len(world.carrier.numbers("send")) == 2
+    assert {(result.state, result.way, result.compared_again) for result in results.values()} == {
+        (ImportState.DONE, None, True)
+    }
+    assert (world.tally.exit_code, world.tally.proven, world.tally.compared_again) == (ExitCode.DONE, 2, 2)
+
+
+def test_what_a_plan_found_to_send_and_an_earlier_run_brought_is_done_before(tmp_path: Path) -> None:
+    world = World(tmp_path, 3)
+    plan = world.plan(LedgerMemory())
+    world.go(replace(plan, bundles=plan.bundles[:2]))
+    results = world.go(plan)
+    assert [results[number].state for number in range(3)] == [ImportState.DONE, ImportState.DONE, ImportState.IMPORTED]
+    assert sorted(world.carrier.numbers("send")) == [0, 1, 2]
+    assert world.tally.compared_again == 2
+
+
+def test_a_difference_that_is_found_again_is_no_import(tmp_path: Path) -> None:
+    world = World(tmp_path, 1)
+    world.carrier.proofs[run_id(0)] = DIFFERS
+    world.go()
+    assert (world.tally.exit_code, world.tally.states[ImportState.IMPORTED]) == (ExitCode.PARTLY, 1)
+    result = world.go()[0]
+    assert (result.state, result.good, world.tally.exit_code) == (ImportState.DONE, False, ExitCode.NO)
 
 
 def test_what_moved_since_its_export_is_not_sent(tmp_path: Path) -> None:
-    world = World(tmp_path, 4, waits={3: (2,)})
-    world.drift = lambda bundles: {
-        run_id(2): "last_history_sequence 1 → 2" for one in bundles if one.run and one.run.run_id == run_id(2)
-    }
+    world = World(tmp_path, 4, waits={3: (2,)}, drift=Embedded(moved=frozenset({2})))
     results = world.go()
     assert (results[2].state, results[3].state) == (ImportState.MOVED, ImportState.BLOCKED)
     assert sorted(world.carrier.numbers("send")) == [0, 1]
@@ -442,10 +477,117 @@ def test_what_moved_since_its_export_is_not_sent(tmp_path: Path) -> None:
 
 
 def test_where_drift_cannot_be_asked_nothing_more_is_sent(tmp_path: Path) -> None:
-    def cannot(bundles: object) -> dict[str, str]:
+    def cannot(expected: object) -> dict[str, Drift]:
         raise AnswerIsNo("no database", reason="drift_unknown")
 
     world = World(tmp_path, 3, drift=cannot)
     world.go()
     assert (world.carrier.log, world.tally.states[ImportState.NOT_TRIED]) == ([], 3)
     assert world.tally.exit_code is ExitCode.NO
+
+
+# --- how much is under way, and what is left of it --------------------------------------------------------------
+
+
+class Counting(Lanes[Item]):
+    """Lanes without threads: what is put in stays there."""
+
+    def __init__(self, busy: int = 0) -> None:
+        super().__init__("none", 0, lambda item: item, SimpleQueue())
+        self.busy = busy
+
+
+@pytest.mark.parametrize(
+    ("held", "compared_behind", "fed"), [(0, 0, 6), (64 << 20, 0, 0), ((64 << 20) - 1, 0, 6), (0, 16, 0), (0, 15, 6)]
+)
+def test_nothing_more_is_sent_while_much_waits_to_be_compared(
+    tmp_path: Path, held: int, compared_behind: int, fed: int
+) -> None:
+    world, sending = World(tmp_path, 10), Counting()
+    with world.ledger() as ledger:
+        execution = world.execution(ledger)
+        execution._ready.extend(execution.plan.bundles)
+        execution._held = held
+        assert list(execution._feed(sending, Counting(compared_behind))) == []
+    assert sending.busy == fed
+
+
+def test_what_is_in_flight_at_a_second_interruption_may_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution_module, "_TICK", 0.01)
+    world, let_go = World(tmp_path, 9, jobs=1), threading.Event()
+
+    def interrupted(run: str) -> None:
+        world.stop.ask()
+        world.stop.ask()
+        let_go.wait(60)
+
+    world.carrier.before_send = interrupted
+    try:
+        results = world.go()
+    finally:
+        let_go.set()
+    sent = set(world.carrier.numbers("send"))
+    told = {number for number, result in results.items() if result.state is ImportState.UNKNOWN}
+    assert sent
+    assert sent <= told
+    assert {world.states()[number] for number in sent} == {S.SENDING}
+    assert world.tally.exit_code is ExitCode.INTERRUPTED
+
+
+def test_a_comparison_that_the_server_fails_at_is_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path, 1)
+    broken = Proof(error=ServerFailed("500"))
+
+    class FailingAtFirst(Answering):
+        def prove(self, bundle: BundleView, run: RunFacts, **named: Any) -> Proof:
+            proof = super().prove(bundle, run, **named)
+            return broken if len(self.numbers("compare")) < COMPARISONS else proof
+
+    world.carrier = FailingAtFirst()
+    assert world.go()[0].proven
+    assert world.carrier.numbers("compare") == [0] * COMPARISONS
+
+
+def test_an_interruption_while_a_bundle_waits_for_its_place_sends_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, 2, jobs=1)
+    with world.ledger() as ledger:
+        execution = world.execution(ledger)
+        pace = Pace(1, rate=1.0, clock=lambda: 0.0, sleep=lambda seconds: world.stop.ask())
+        execution.passage = replace(execution.passage, pace=pace)
+        results = list(world.tally.counting(execution))
+    (number,) = world.carrier.numbers("send")
+    assert {result.state for result in results} == {ImportState.IMPORTED, ImportState.NOT_TRIED}
+    assert world.states() == {number: S.IMPORTED, 1 - number: S.PLANNED}
+    assert world.tally.exit_code is ExitCode.INTERRUPTED
+
+
+# --- what may be there, and is not asked about ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("skip", [Skip.LIMIT, Skip.NOT_CHOSEN])
+@pytest.mark.parametrize("state", [None, S.UNKNOWN])
+def test_what_may_be_there_and_is_left_out_is_not_told_as_skipped(
+    tmp_path: Path, skip: Skip, state: LedgerState | None
+) -> None:
+    world = World(tmp_path, 2)
+    marked(world, 1, state)
+    plan = world.plan(LedgerMemory())
+    left_out = replace(plan.bundles[1], action=PlanAction.SKIP, skip=skip)
+    result = world.go(replace(plan, bundles=(plan.bundles[0], left_out)))[1]
+    assert result.error is not None
+    assert (result.state, result.error.reason, result.good) == (ImportState.UNKNOWN, "left_out_in_doubt", False)
+    assert (world.tally.exit_code, world.carrier.numbers("send")) == (ExitCode.PARTLY, [0])
+    assert world.states()[1] is (state or S.SENDING)
+
+
+def test_what_may_be_there_and_is_not_in_the_plan_is_named(tmp_path: Path) -> None:
+    world = World(tmp_path, 3)
+    marked(world, 1)
+    marked(world, 2, S.UNKNOWN)
+    world.file(2).unlink()
+    with world.ledger() as ledger:
+        execution = world.execution(ledger)
+        list(execution)
+    assert execution.in_doubt_elsewhere == (run_id(2),)

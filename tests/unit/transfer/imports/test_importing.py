@@ -69,7 +69,7 @@ def import_one(*steps: Step, file: str = NAME, **changes: Any) -> tuple[ImportRe
 def test_it_asks_imports_and_proves() -> None:
     result, code, carrier = import_one(WOULD, DONE)
     assert (result.state, code, carrier.asked) == (ImportState.IMPORTED, ExitCode.DONE, "?!")
-    assert carrier.proven == [("production", "import-1")]
+    assert carrier.proven == [("production", ("import-1",))]
     assert result.proof is not None
     assert result.proof.state is ProofState.PROVEN
     assert {content for content, _ in carrier.sent} == {WAITING.read_bytes()}
@@ -80,7 +80,7 @@ def test_it_asks_imports_and_proves() -> None:
 def test_what_is_there_already_is_compared_and_not_imported_again() -> None:
     result, code, carrier = import_one(THERE)
     assert (result.state, code, carrier.asked) == (ImportState.ALREADY_IMPORTED, ExitCode.DONE, "?")
-    assert carrier.proven == [("production", None)]
+    assert carrier.proven == [("production", ())]
 
 
 def test_what_is_there_already_and_differs_is_not_0() -> None:
@@ -117,7 +117,7 @@ def test_a_dry_run_that_was_carried_out_as_an_import_is_an_alarm() -> None:
     assert (result.state, code, carrier.asked) == (ImportState.IMPORTED, ExitCode.PARTLY, "?")
     assert result.error is not None
     assert result.error.reason == "dry_run_imported"
-    assert carrier.proven == [("production", "import-1")]
+    assert carrier.proven == [("production", ("import-1",))]
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,13 @@ def test_a_settled_no_is_final_without_asking_again(answer: Step, state: ImportS
     assert carrier.proven == []
 
 
+GATEWAY_GAVE_UP = failure(504)
 AMBIGUOUS = [
     lost(),
     lost("timed_out"),
     failure(500),
     failure(502),
+    GATEWAY_GAVE_UP,
     ServerTimedOut("artisan did not end"),
     ServerFailed("artisan printed nothing"),
     ServerUnreachable("ssh ended with 255"),
@@ -173,14 +175,17 @@ AMBIGUOUS = [
 def test_after_an_ambiguous_import_already_imported_counts_as_ours(ambiguous: Step) -> None:
     result, code, carrier = import_one(WOULD, ambiguous, THERE)
     assert (result.state, code, carrier.asked) == (ImportState.IMPORTED, ExitCode.DONE, "?!?")
-    assert carrier.proven == [("production", "import-1")]
+    assert carrier.proven == [("production", ("import-1",))]
     assert result.error is None
 
 
 @pytest.mark.parametrize("ambiguous", AMBIGUOUS, ids=lambda error: error.reason or error.message)
 def test_after_an_ambiguous_import_that_was_not_done_it_says_so(ambiguous: BaseException) -> None:
     result, code, carrier = import_one(WOULD, ambiguous, WOULD)
-    assert (result.state, result.asked_and_absent, carrier.asked) == (ImportState.FAILED, True, "?!?")
+    # One that was given up may be at work yet, and what is not there now may come.
+    gave_up = isinstance(ambiguous, ServerTimedOut) or ambiguous is GATEWAY_GAVE_UP
+    assert result.state is (ImportState.UNKNOWN if gave_up else ImportState.FAILED)
+    assert (result.asked_and_absent, carrier.asked) == (True, "?!?")
     assert result.error is ambiguous
     assert code is result.error.exit_code
 
@@ -231,13 +236,13 @@ class TestWhileAnAttemptIsUnsettled:
 def test_already_imported_after_an_unsettled_attempt_is_ours() -> None:
     result, code, carrier = import_one(WOULD, reply(THERE, unsettled=1))
     assert (result.state, code, carrier.asked) == (ImportState.IMPORTED, ExitCode.DONE, "?!")
-    assert carrier.proven == [("production", "import-1")]
+    assert carrier.proven == [("production", ("import-1",))]
 
 
 def test_already_imported_without_one_is_somebody_else_s() -> None:
     result, _, carrier = import_one(WOULD, THERE)
     assert result.state is ImportState.ALREADY_IMPORTED
-    assert carrier.proven == [("production", None)]
+    assert carrier.proven == [("production", ())]
 
 
 @pytest.mark.parametrize(

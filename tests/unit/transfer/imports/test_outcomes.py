@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -19,9 +20,10 @@ from dwctl.errors import (
     ServerUnreachable,
     UnreadableInput,
 )
+from dwctl.render.console_import_summary import common_lines
 from dwctl.transfer.files.verification import FileVerdict
 from dwctl.transfer.imports.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally
-from dwctl.transfer.imports.proof import Proof, ProofState
+from dwctl.transfer.imports.proof import Comparison, Proof, ProofState
 from import_doubles import DIFFERS, PROVEN
 
 PRUNED = Proof(PROVEN.comparisons[:1], pruned=True)
@@ -36,6 +38,8 @@ def result(state: ImportState, proof: Proof | None = None, error: DwctlError | N
 IMPORTED = result(ImportState.IMPORTED, PROVEN)
 THERE = result(ImportState.ALREADY_IMPORTED, PROVEN)
 WOULD = result(ImportState.WOULD_IMPORT)
+DONE = result(ImportState.DONE)
+AGAIN = result(ImportState.DONE, PROVEN)
 REFUSED = result(ImportState.REFUSED)
 NOT_TRIED = result(ImportState.NOT_TRIED)
 
@@ -66,7 +70,18 @@ def code(*results: ImportResult, dry_run: bool = False) -> ExitCode:
     return codes.pop()
 
 
-@pytest.mark.parametrize("one", [IMPORTED, THERE, WOULD])
+def test_a_run_that_gave_up_before_its_end_is_9_whatever_it_met() -> None:
+    for met in (REFUSED, NETWORK, MISSING):
+        given_up, cut_off = tally(met, NOT_TRIED), tally(met, NOT_TRIED)
+        given_up.gave_up = True
+        assert given_up.exit_code is ExitCode.PARTLY
+        assert cut_off.exit_code is not ExitCode.PARTLY
+    whole, stopped = tally(REFUSED), tally(AUTH, NOT_TRIED)
+    whole.gave_up = stopped.gave_up = True
+    assert (whole.exit_code, stopped.exit_code) == (ExitCode.NO, ExitCode.AUTH)
+
+
+@pytest.mark.parametrize("one", [IMPORTED, THERE, WOULD, DONE, AGAIN])
 def test_good_results_are_0(one: ImportResult) -> None:
     assert one.good
     assert code(one) is ExitCode.DONE
@@ -84,6 +99,10 @@ def test_good_results_are_0(one: ImportResult) -> None:
         result(ImportState.ALREADY_IMPORTED, DIFFERS),
         result(ImportState.ALREADY_IMPORTED, PRUNED),
         result(ImportState.ALREADY_IMPORTED, UNASKED),
+        result(ImportState.DONE, DIFFERS),
+        result(ImportState.DONE, PRUNED),
+        result(ImportState.DONE, UNASKED),
+        result(ImportState.DONE, error=ServerFailed("x")),
         result(ImportState.UNKNOWN),
         result(ImportState.UNKNOWN, PROVEN),
         REFUSED, NOT_TRIED, NETWORK, MISSING,
@@ -126,6 +145,12 @@ def test_nothing_at_all_is_no_pass() -> None:
         ([THERE, REFUSED], ExitCode.PARTLY),
         ([THERE, NETWORK], ExitCode.PARTLY),
         ([result(ImportState.ALREADY_IMPORTED, DIFFERS), REFUSED], ExitCode.NO),
+        ([DONE, REFUSED], ExitCode.NO),
+        ([AGAIN, REFUSED], ExitCode.NO),
+        ([AGAIN, AGAIN, NETWORK], ExitCode.NETWORK),
+        ([AGAIN, IMPORTED, REFUSED], ExitCode.PARTLY),
+        ([replace(AGAIN, archived=True), REFUSED], ExitCode.PARTLY),
+        ([result(ImportState.DONE, DIFFERS)], ExitCode.NO),
         ([IMPORTED, AUTH], ExitCode.AUTH),
         ([IMPORTED, AUTH, NOT_TRIED], ExitCode.AUTH),
         ([IMPORTED, AUTH, INCOMPATIBLE], ExitCode.INCOMPATIBLE),
@@ -190,6 +215,12 @@ def test_the_tally_counts_results_as_they_pass() -> None:
     assert (counted.unproven, counted.reasons) == (1, {"refused": 1, "proof pruned": 1})
 
 
+def test_what_was_done_before_is_counted_apart_from_what_this_run_proved() -> None:
+    counted = tally(DONE, AGAIN, result(ImportState.DONE, DIFFERS), IMPORTED)
+    assert (counted.states[ImportState.DONE], counted.states[ImportState.IMPORTED]) == (3, 1)
+    assert (counted.compared_again, counted.proven, counted.unproven, counted.good) == (2, 2, 1, 3)
+
+
 def test_a_tally_of_many_keeps_few_and_those_that_need_attention_among_them() -> None:
     counted = ImportTally()
     for _ in range(5_000):
@@ -199,3 +230,19 @@ def test_a_tally_of_many_keeps_few_and_those_that_need_attention_among_them() ->
     for _ in range(5_000):
         counted.add(REFUSED)
     assert (len(counted.attention), counted.exit_code) == (MOST_KEPT, ExitCode.PARTLY)
+
+
+def test_what_only_some_servers_answers_show_is_counted_and_not_called_unseen() -> None:
+    def proof(namespace: bool | None) -> Proof:
+        more = (Comparison("namespace", "a", None, namespace), Comparison("import_id", "x", None, None))
+        return Proof((*PROVEN.comparisons, *more))
+
+    told = tally(*(result(ImportState.IMPORTED, proof(shown)) for shown in (True, None, True)))
+    (line,) = [str(one) for one in common_lines(told) if "proven by" in str(one)]
+    assert "namespace (2 of 3)" in line
+    assert line.endswith("; not shown by this server: import_id")
+
+
+def test_a_run_that_the_server_does_not_show_is_counted_under_that() -> None:
+    missing = Proof((Comparison("run_id", "x", "not found (instance_not_found)", False),), not_shown=True)
+    assert tally(result(ImportState.ALREADY_IMPORTED, missing)).reasons == {"run_not_shown": 1}

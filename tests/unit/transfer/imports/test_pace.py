@@ -96,10 +96,23 @@ def test_the_wait_that_the_server_asked_for_is_no_latency() -> None:
     clock = Clock()
     one = pace(2, clock)
     for _ in range(32):
+        answer(one, clock, 0.02)
+    for _ in range(32):
         with one.turn() as turn:
             clock.sleep(5.02)
             turn.waited += 5.0
     assert one.report().cuts == {}
+
+
+def test_it_takes_a_whole_round_for_one_more() -> None:
+    clock = Clock()
+    one = pace(8, clock)
+    answer(one, clock, busy=True)
+    seen = []
+    for _ in range(10):
+        answer(one, clock)
+        seen.append(one.allowed)
+    assert seen == [4, 4, 4, 4, 5, 5, 5, 5, 5, 6]
 
 
 def test_a_rate_spaces_the_starts() -> None:

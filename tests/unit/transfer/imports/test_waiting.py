@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwctl.bundle.verify import RunFacts
-from dwctl.transfer.imports.execution import run_id
+from dwctl.transfer.imports.passage import run_id
 from dwctl.transfer.imports.waiting import Waiting
 from dwctl.transfer.plans.plan import PlanAction, PlannedBundle
 

@@ -27,6 +27,7 @@ from dwctl.transfer.ledger.rows import (
     Planned,
 )
 from dwctl.transfer.ledger.watch import watch
+from dwctl.transfer.ledger.writer import text_of
 from ledgers import NAMESPACE, SERVER, START, edit, opened, row, rows, run_id, ticking
 
 S = LedgerState
@@ -140,8 +141,9 @@ def test_an_empty_file_is_a_ledger_that_was_never_begun(path: Path) -> None:
 def test_an_older_schema_is_brought_up_to_date_by_a_writer_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(path) as ledger:
         ledger.plan(rows(2))
-    monkeypatch.setattr(ledger_schema, "SCHEMA_VERSION", 3)
-    monkeypatch.setitem(ledger_schema.MIGRATIONS, 2, ["CREATE TABLE added (one INTEGER)"])
+    version = ledger_schema.SCHEMA_VERSION
+    monkeypatch.setattr(ledger_schema, "SCHEMA_VERSION", version + 1)
+    monkeypatch.setitem(ledger_schema.MIGRATIONS, version, ["CREATE TABLE added (one INTEGER)"])
     with pytest.raises(LocalStateError) as caught:
         Ledger.view(path)
     assert caught.value.reason == "ledger_older"
@@ -171,6 +173,18 @@ def test_a_bundle_goes_from_planned_to_imported_compared_and_archived(path: Path
     assert found.differs_at is None
     assert (found.who, found.server_version) == ("ana", "2.0.3")
     assert found.dwctl_version
+
+
+def test_a_session_that_asks_no_server_takes_nothing_from_what_is_known_of_it(path: Path) -> None:
+    for who, version in (("ana", "2.0.3"), ("jörg", None), ("ana", "2.0.4")):
+        with opened(path, who=who, server_version=version) as ledger:
+            ledger.plan(rows(1) if version == "2.0.3" else [])
+            if version != "2.0.4":
+                ledger.note_drift(FIRST, START, "unmoved")
+    with Ledger.view(path) as view:
+        found = view.row(FIRST)
+    assert found is not None
+    assert (found.who, found.server_version) == ("jörg", "2.0.3")
 
 
 def test_a_difference_is_a_fact_beside_the_state_until_a_comparison_finds_none(path: Path) -> None:
@@ -214,9 +228,40 @@ def test_every_step_that_the_table_does_not_name_is_refused_and_leaves_nothing(p
 def test_the_table_of_states_keeps_its_promises() -> None:
     assert set(TRANSITIONS) == set(S)
     assert all(not TRANSITIONS[state] for state in THERE)
-    assert {state for state, following in TRANSITIONS.items() if S.IMPORTED in following} == {S.SENDING, S.UNKNOWN}
-    assert {state for state, following in TRANSITIONS.items() if S.UNKNOWN in following} == {S.SENDING, S.UNKNOWN}
+    assert {state for state, following in TRANSITIONS.items() if S.IMPORTED in following} == {S.SENDING}
+    assert {state for state, following in TRANSITIONS.items() if S.UNKNOWN in following} == {S.SENDING}
+    assert TRANSITIONS[S.UNKNOWN] == {S.SENDING}, "nobody but the server takes a doubt away"
+    assert {old for old in S if S.SKIPPED in TRANSITIONS[old]} == {S.PLANNED, S.SKIPPED}, "a choice forgets no outcome"
     assert all(S.PLANNED in TRANSITIONS[state] for state in RETRYABLE)
+
+
+@pytest.mark.parametrize("state", [S.REFUSED, S.BLOCKED, S.MOVED, S.FAILED, S.UNKNOWN, S.SENDING])
+def test_a_choice_of_a_later_plan_forgets_no_outcome(path: Path, state: S) -> None:
+    with opened(path) as ledger:
+        ledger.plan(rows(1))
+        if state in {S.UNKNOWN, S.FAILED, S.SENDING}:
+            ledger.sending(FIRST)
+        if state is not S.SENDING:
+            ledger.settle(FIRST, state, error_reason="why")
+        before = ledger.row(FIRST), ledger.head()
+        assert ledger.plan([row(0, state=S.SKIPPED, error_reason="limit")]).kept == 1
+        assert (ledger.row(FIRST), ledger.head()) == before
+
+
+def test_steps_that_an_earlier_dwctl_took_are_no_edit_of_its_ledger(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(path) as ledger, monkeypatch.context() as earlier:
+        ledger.plan(rows(2))
+        for state in (S.REFUSED, S.UNKNOWN):
+            earlier.setitem(TRANSITIONS, state, TRANSITIONS[state] | {S.SKIPPED, S.PLANNED})
+        ledger.settle(FIRST, S.REFUSED)
+        ledger.settle(FIRST, S.SKIPPED)
+        ledger.sending(run_id(1))
+        ledger.settle(run_id(1), S.UNKNOWN)
+        ledger.settle(run_id(1), S.PLANNED)
+    with Ledger.view(path) as view:
+        assert view.audit().ok
 
 
 def test_a_run_that_the_ledger_does_not_know_is_a_bug(path: Path) -> None:
@@ -352,17 +397,47 @@ def test_a_run_that_moved_is_not_sent_and_one_that_is_there_is_in_both(path: Pat
         ledger.sending(run_id(1))
         ledger.settle(run_id(1), S.IMPORTED)
         ledger.sending(run_id(2))
-        assert ledger.note_moved(run_id(0), START).result() is S.MOVED
-        assert ledger.note_moved(run_id(1), START).result() is S.IMPORTED
-        assert ledger.note_moved(run_id(2), START).result() is S.SENDING
+        assert ledger.note_moved(run_id(0), START) is S.MOVED
+        assert ledger.note_moved(run_id(1), START) is S.IMPORTED
+        assert ledger.note_moved(run_id(2), START) is S.SENDING
         assert [found.drift for found in ledger.rows()] == [
             "moved_since_export", "moved_since_import", "moved_since_export",
         ]  # fmt: skip
         assert ledger.status().facts.moved_since_import == 1
         with pytest.raises(IllegalTransition):
             ledger.sending(run_id(0))
-        ledger.note_drift(run_id(1), START, "unmoved")
+        assert ledger.note_drift(run_id(1), START, "unmoved").result()
         assert ledger.status().facts.moved_since_import == 0
+
+
+def test_the_last_answer_of_the_embedded_side_counts_and_moved_lasts_until_it_is_exported_again(path: Path) -> None:
+    def said() -> tuple[LedgerState, str | None, str | None]:
+        found = ledger.row(run_id(0))
+        assert found is not None
+        return found.state, found.drift, found.drift_at
+
+    with opened(path) as ledger:
+        ledger.plan(rows(2))
+        assert ledger.note_drift(run_id(0), START, "unmoved").result()
+        ledger.note_moved(run_id(0), START)
+        assert not ledger.note_drift(run_id(0), START, "unmoved").result()
+        assert said() == (S.MOVED, "moved_since_export", text_of(START))
+        # A new export: what was said of the one before says nothing of it.
+        ledger.plan([row(0, dedupe_key="another")])
+        assert said() == (S.PLANNED, None, None)
+        assert ledger.note_drift(run_id(0), START, "unmoved").result()
+        assert ledger.audit().ok
+
+
+def test_an_answer_is_not_noted_over_what_was_written_since_it_was_asked_for(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.plan(rows(2))
+        asked = ledger.head().seq
+        ledger.note_moved(run_id(0), START)
+        for word in ("unmoved", "gone"):
+            assert not ledger.note_drift(run_id(0), START, word, since=asked).result()
+        assert ledger.note_drift(run_id(1), START, "unmoved", since=asked).result()
+        assert [found.drift for found in ledger.rows()] == ["moved_since_export", "unmoved"]
 
 
 def test_a_retry_is_recorded_and_takes_what_was_chosen(path: Path) -> None:
@@ -506,11 +581,12 @@ def test_closing_takes_the_comparisons_along(path: Path) -> None:
 def test_a_change_of_another_thread_that_is_wrong_does_not_take_mine_with_it(path: Path) -> None:
     ledger = opened(path)
     ledger.plan(rows(2))
-    mine = ledger.sending(FIRST, wait=False)
+    ledger.sending(FIRST)
+    mine = ledger.settle(FIRST, S.REFUSED, wait=False)
     wrong = ledger.note_compared(run_id(1), START, wait=False)
     assert mine.result() is None
     assert isinstance(wrong.exception(), IllegalTransition)
-    assert ledger.row(FIRST).state is S.SENDING  # type: ignore[union-attr]
+    assert ledger.row(FIRST).state is S.REFUSED  # type: ignore[union-attr]
     with pytest.raises(IllegalTransition), ledger:
         pass
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from dwctl.bundle.canonical import decode
 from dwctl.bundle.links import link_rows
 from dwctl.bundle.verify import Verdict, VerifyOptions
 from dwctl.bundle.view import BundleView
-from dwctl.errors import AnswerIsNo, RequestNotPossible, ServerFailed
+from dwctl.errors import AnswerIsNo, RequestNotPossible, ServerFailed, UnreadableInput
 from dwctl.server.results import RunRow, Worker
 from dwctl.server.transport import Server
 from dwctl.transfer.imports.carrier import TargetFacts
@@ -96,8 +98,8 @@ def test_a_chain_goes_by_its_run_numbers_whatever_the_order_of_the_files() -> No
 
 def test_a_shared_link_is_refused_where_nobody_asked_for_another_way() -> None:
     planned = plan(CHAIN)
-    assert [one.action for one in planned] == [PlanAction.IMPORT, PlanAction.REFUSE, PlanAction.IMPORT]
-    assert planned[1].rules == ("set.link_shared",)
+    assert [one.action for one in planned] == [PlanAction.IMPORT, PlanAction.REFUSE, PlanAction.REFUSE]
+    assert [one.rules for one in planned[1:]] == [("set.link_shared",), ("set.partner_not_imported",)]
 
 
 def test_with_a_reason_the_later_one_waits_and_goes_without_the_link() -> None:
@@ -112,7 +114,8 @@ def test_with_a_reason_the_later_one_waits_and_goes_without_the_link() -> None:
     assert second.sent_sha256 != second.file_sha256
 
 
-def test_a_partner_that_is_refused_writes_no_link(tmp_path: Path) -> None:
+def test_a_partner_that_is_refused_keeps_its_link(tmp_path: Path) -> None:
+    """Taken by the later one, it would be missing when the partner is mended and sent."""
     damaged = tmp_path / "damaged.json"
     damaged.write_bytes(CHAIN[1].read_bytes().replace(b'"sub-1"', b'"sub-9"', 1))
     judged = [
@@ -121,7 +124,38 @@ def test_a_partner_that_is_refused_writes_no_link(tmp_path: Path) -> None:
         judge_file(str(CHAIN[2]), JudgeOptions(VerifyOptions())),
     ]
     planned = plan_bundles(judged, RESOLVE, Sources())
-    assert sorted(one.action.value for one in planned) == ["import", "import", "refuse"]
+    assert sorted(one.action.value for one in planned) == ["import", "refuse", "refuse"]
+    (third,) = (one for one in planned if one.file == str(CHAIN[2]))
+    assert third.rules == ("set.partner_not_imported",)
+
+
+def test_a_partner_whose_own_link_is_taken_keeps_the_next_one_with_and_without_a_persons_word() -> None:
+    """The first is on the server from elsewhere and nobody will compare it: neither of the others is sent."""
+    for options in (PlanOptions(), RESOLVE):
+        second, third = plan(CHAIN[1:], options, Sources(survey(row(CHAIN[0]))))
+        assert (second.action, second.rules) == (PlanAction.REFUSE, ("target.link_taken",))
+        assert (third.action, third.rules) == (PlanAction.REFUSE, ("set.partner_not_imported",))
+
+
+def test_a_partner_that_the_ledger_has_as_blocked_or_refused_keeps_its_link() -> None:
+    """It is not among the bundles now; a damaged copy of the run itself does not count as its partner."""
+    waiting = {run_id(CHAIN[0]): Known("any", done=False, compared=False, unresolved=True)}
+    for options in (PlanOptions(), RESOLVE):
+        (alone,) = plan([CHAIN[1]], options, Sources(survey(), known=waiting.get))
+        assert (alone.action, alone.rules) == (PlanAction.REFUSE, ("set.partner_not_imported",))
+    (earlier,) = plan([CHAIN[0]], sources=Sources(survey(), known={run_id(CHAIN[1]): waiting[run_id(CHAIN[0])]}.get))
+    assert earlier.action is PlanAction.IMPORT, "the first member waits for nobody"
+    both = plan(CHAIN[:2], RESOLVE, Sources(survey(), known=waiting.get))
+    assert [one.action for one in both] == [PlanAction.IMPORT, PlanAction.WAIT]
+
+
+def test_a_damaged_copy_of_a_partner_keeps_no_link_from_the_sound_one(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.json"
+    damaged.write_bytes(CHAIN[0].read_bytes().replace(b'"completed"', b'"Completed"', 1))
+    planned = plan([damaged, *CHAIN[:2]], RESOLVE)
+    by_file = {one.file: one.action for one in planned}
+    assert by_file[str(damaged)] is PlanAction.REFUSE
+    assert [by_file[str(file)] for file in CHAIN[:2]] == [PlanAction.IMPORT, PlanAction.WAIT]
 
 
 def test_a_partner_on_the_server_has_written_the_link_already() -> None:
@@ -327,6 +361,46 @@ def test_a_refusal_of_the_server_refuses_with_its_rules() -> None:
     assert (planned.action, planned.rules) == (PlanAction.REFUSE, ("target.run_id_conflict",))
 
 
+def test_a_run_that_the_server_has_elsewhere_is_refused() -> None:
+    _, ask = asker(ImportState.ALREADY_IMPORTED)
+    target = survey()
+    target._instances["order-1001"] = ()
+    planned = plan([ORDER], sources=Sources(target, ask=ask))[0]
+    assert (planned.action, planned.rules, planned.asked) == (PlanAction.REFUSE, ("target.run_elsewhere",), True)
+
+
+def test_a_run_that_retention_has_pruned_is_said_to_be() -> None:
+    _, ask = asker(ImportState.ALREADY_IMPORTED)
+    target = survey()
+    target._instances["order-1001"] = (row(ORDER),)
+    planned = plan([ORDER], sources=Sources(target, ask=ask))[0]
+    assert (planned.action, planned.rules) == (PlanAction.IMPORT, ("target.run_pruned",))
+
+
+@pytest.mark.parametrize("known", [{"done": True}, {"done": False, "in_doubt": True}])
+def test_a_run_that_we_sent_ourselves_is_compared_wherever_it_is(known: dict[str, Any]) -> None:
+    _, ask = asker(ImportState.ALREADY_IMPORTED)
+    sources = Sources(survey(), known=lambda run: Known("any", compared=False, **known), ask=ask)
+    assert plan([ORDER], sources=sources)[0].action is PlanAction.IMPORT
+
+
+def test_a_list_that_is_not_whole_says_nothing_of_where_a_run_is() -> None:
+    _, ask = asker(ImportState.ALREADY_IMPORTED)
+    target = survey()
+    target.complete = False
+    assert plan([ORDER], sources=Sources(target, ask=ask))[0].action is PlanAction.IMPORT
+
+
+def test_a_file_that_is_gone_when_it_is_asked_about_is_refused_and_another_one_asked() -> None:
+    answers = iter([
+        Asked(ImportState.NOT_TRIED, error=UnreadableInput("there is no such file")), Asked(ImportState.WOULD_IMPORT),
+    ])  # fmt: skip
+    target = survey()
+    first, second = plan([ORDER, WAITING], sources=Sources(target, ask=lambda bundle, verdict: next(answers)))
+    assert (first.action, first.problem, first.run) == (PlanAction.REFUSE, "there is no such file", None)
+    assert (second.action, second.asked, target.dry_runs) == (PlanAction.IMPORT, True, 1)
+
+
 def test_an_answer_that_is_none_leaves_the_question_open() -> None:
     answers = iter([Asked(ImportState.WOULD_IMPORT), Asked(ImportState.UNKNOWN, error=ServerFailed("busy"))])
     sources = Sources(survey(row(WAITING)), ask=lambda bundle, verdict: next(answers))
@@ -373,6 +447,60 @@ def test_an_edited_plan_is_no_plan(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b'"action":"refuse"', b'"action":"import"'))
     with pytest.raises(RequestNotPossible):
         read_plan(str(file))
+
+
+def rewritten(file: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Edit the bundles of a plan, and make its last line anew."""
+    head, *bundles, _ = (json.loads(line) for line in file.read_text().splitlines())
+    change(bundles)
+    body = b"".join(json.dumps(one).encode() + b"\n" for one in (head, *bundles))
+    end = {"lines": 1 + len(bundles), "sha256": hashlib.sha256(body).hexdigest()}
+    file.write_bytes(body + json.dumps(end).encode() + b"\n")
+
+
+EDITS: dict[str, tuple[Callable[[list[dict[str, Any]]], Any], str]] = {
+    "nothing": (lambda rows: rows.clear(), "it has no bundle"),
+    "twice": (lambda rows: rows.append(rows[0] | {"position": len(rows)}), "its run is sent twice"),
+    "disorder": (lambda rows: rows.reverse(), "it is not in its place"),
+    "no verdict": (lambda rows: rows[0].update(verdict=None), "without a verdict on a run"),
+    "huge": (lambda rows: rows[0].update(file_bytes=10**30), "its size is no size"),
+    "run number": (lambda rows: rows[0]["verdict"]["run"].update(run_number=10**30), "its run number is none"),
+    "skip": (lambda rows: rows[0].update(skip="limit"), "a reason to leave it out"),
+    "digest": (lambda rows: rows[0].update(sent_sha256=""), "no sha256 pins it"),
+    "refused": (lambda rows: rows[-1].update(action="import"), "it is to be sent, and refused"),
+    "waits for nobody": (lambda rows: rows[0].update(action="wait"), "it is to wait"),
+    "stdin": (lambda rows: rows[0].update(file="-"), "standard input"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_plan_that_was_edited_to_make_no_sense_is_no_plan(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "plan.jsonl"
+    change, said = EDITS[name]
+    bundles = plan([ORDER, WAITING, LEASED], sources=Sources(survey()))
+    write_plan(replace(whole_plan(), bundles=bundles), str(file))
+    rewritten(file, lambda rows: None)
+    assert read_plan(str(file)).bundles == bundles
+    rewritten(file, change)
+    with pytest.raises(RequestNotPossible) as caught:
+        read_plan(str(file))
+    assert caught.value.reason == "unusable_plan"
+    assert said in caught.value.message
+
+
+def test_a_plan_is_read_as_it_was_written_whatever_its_name(tmp_path: Path) -> None:
+    file = str(tmp_path / "plan.jsonl.gz")
+    write_plan(whole_plan(), file)
+    assert read_plan(file) == whole_plan()
+
+
+def test_a_plan_is_not_written_over_another_file_and_names_no_option_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "plan.jsonl"
+    file.write_text("mine")
+    with pytest.raises(RequestNotPossible) as caught:
+        write_plan(whole_plan(), str(file))
+    assert caught.value.reason == "file_exists"
+    assert "--force" not in str(caught.value.next_step)
 
 
 # --- what is sent ------------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from dwctl.render.progress_picture import progress_of
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerState
 from dwctl.transfer.ledger.view import LedgerView
 from dwctl.transfer.report.past import past_in, past_of
-from ledgers import START, edit, opened, row, rows, run_id
+from ledgers import START, edit, opened, row, rows, run_id, ticking
 
 S = LedgerState
 THERE = {"imported", "already_imported"}
@@ -41,15 +42,17 @@ def random_ledger(path: Path, draw: random.Random) -> None:
             for number in draw.sample(range(31), draw.randrange(31)):
                 name = run_id(number) if number < 30 else "\ud800"
                 found = ledger.row(name)
+                if found is not None and found.there and draw.random() < 0.5:
+                    ledger.note_compared(name, clock(), wait=False)
                 if found is None or found.state not in {S.PLANNED, S.SENDING, S.UNKNOWN}:
                     continue
-                ledger.sending(name, wait=False)
+                ledger.sending(name)
                 if draw.random() < 0.9:
                     state = draw.choice([S.IMPORTED, S.ALREADY_IMPORTED, S.REFUSED, S.FAILED, S.UNKNOWN, S.PLANNED])
                     ledger.settle(name, state, wait=False)
                     if state in {S.IMPORTED, S.ALREADY_IMPORTED} and draw.random() < 0.8:
                         ledger.note_compared(name, clock(), draw.choice([[], ["status"]]), wait=False)
-                        ledger.note_archived(name, clock(), wait=False)
+                        ledger.note_archived(name, clock())
             ledger.retry(state=[S.FAILED])
 
 
@@ -82,6 +85,7 @@ def test_the_columns_tell_what_the_events_tell(tmp_path: Path, seed: int) -> Non
         assert view.audit().ok
         past = past_in(view)
         assert past == past_of(view.events())
+        first = len({event.run_id for event in view.events() if event.kind == "compared"})
         sessions, durations = plainly_counted(view)
         assert [event.seq for event in view.events()] == [seq for seq, *_ in view.moments()]
     words = ("there", "not_there", "compared", "archived")
@@ -90,8 +94,44 @@ def test_the_columns_tell_what_the_events_tell(tmp_path: Path, seed: int) -> Non
     ]
     assert past.durations == pytest.approx(durations, abs=1e-6)
     assert [one.who for one in past.sessions] == [f"ana-{number}" for number in range(len(sessions))]
-    for word in ("there", "not_there", "compared"):
+    for word in ("there", "not_there"):
         assert sum(getattr(piece, word) for piece in past.buckets) == sum(one[word] for one in sessions)
+    assert sum(piece.compared for piece in past.buckets) == first
+
+
+def test_a_comparison_of_what_was_compared_before_is_told_with_its_session_and_is_no_progress(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    for session in range(3):
+        with opened(path) as ledger:
+            if not session:
+                ledger.plan(rows(2))
+                for number in range(2):
+                    ledger.sending(run_id(number))
+                    ledger.settle(run_id(number), S.IMPORTED)
+            for number in range(2 if session else 1):
+                ledger.note_compared(run_id(number), START)
+    with Ledger.view(path) as view:
+        past = past_in(view)
+    assert [session.compared for session in past.sessions] == [1, 2, 2]
+    assert [sum(piece.compared for piece in past.buckets if piece.session == at) for at in range(3)] == [1, 1, 0]
+    assert progress_of(past, 2).last_compared == 2
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400), timedelta(hours=2)])
+def test_a_clock_that_jumps_in_a_session_makes_no_import_longer(tmp_path: Path, jump: timedelta) -> None:
+    path, moments, jumped = tmp_path / "ledger.db", ticking(step=1.0), [timedelta(0)]
+    with opened(path, clock=lambda: moments() + jumped[0]) as ledger:
+        ledger.plan(rows(3))
+        for number in range(3):
+            ledger.sending(run_id(number))
+            jumped[0] = jump if number else timedelta(0)
+            ledger.settle(run_id(number), S.IMPORTED)
+    with Ledger.view(path) as view:
+        past = past_in(view)
+        assert past == past_of(view.events())
+    assert past.slowest is not None
+    assert past.slowest < 10
+    assert 0 < past.sessions[0].seconds < 60
 
 
 def test_an_edited_event_tells_nothing_and_stops_nothing(tmp_path: Path) -> None:

@@ -14,17 +14,19 @@ import pytest
 
 from dwctl.bundle.rules import RULES
 from dwctl.errors import ExitCode
+from dwctl.render.transfer_wording import answer_sentence, notes
+from dwctl.transfer.ledger.differences import NOT_SHOWN, PRUNED
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.log import LedgerEvent
 from dwctl.transfer.ledger.rows import LedgerState
-from dwctl.transfer.report.gathering import digest_of, reasons_of, see, without_user
+from dwctl.transfer.report.gathering import bundle_of, digest_of, reasons_of, see, without_user
 from dwctl.transfer.report.past import MOST_BUCKETS, of_last_session, past_of
 from dwctl.transfer.report.standing import STANDINGS, Kind, Standing, standing_of
-from dwctl.transfer.report.transfer_report import Answer, Scope
+from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, Scope
 from dwctl.transfer.report.travel import NO_FILE, NO_NAME, NOT_ASKED, OTHER_FILE, travel_of
 from ledgers import START, edit, opened, row, rows, run_id
 from sample_bundles import EXAMPLES
-from told_transfers import bundle, everything, report_of, reported
+from told_transfers import RESEALED, bundle, everything, report_of, reported
 
 S, T = LedgerState, Standing
 
@@ -36,6 +38,8 @@ S, T = LedgerState, Standing
         ({"state": S.ALREADY_IMPORTED, "compared_at": "x"}, T.ARRIVED),
         ({"state": S.IMPORTED}, T.NOT_COMPARED),
         ({"state": S.IMPORTED, "compared_at": "x", "differs_at": "x"}, T.DIFFERS),
+        ({"state": S.IMPORTED, "compared_at": "x", "differs_at": "x", "differences": (PRUNED,)}, T.DIFFERS),
+        ({"state": S.IMPORTED, "compared_at": "x", "differs_at": "x", "differences": (NOT_SHOWN,)}, T.NOT_SHOWN),
         ({"state": S.IMPORTED, "compared_at": "x", "drift": "moved_since_import"}, T.IN_BOTH),
         ({"state": S.UNKNOWN, "drift": "moved_since_export"}, T.UNKNOWN),
         ({"state": S.MOVED, "drift": "moved_since_export"}, T.MOVED_ON),
@@ -231,8 +235,96 @@ def test_a_step_names_the_one_file_or_the_folder_of_all_and_types_no_controls() 
     assert "\x1b" not in str(report_of(hostile).steps[0].command)
 
 
+def test_a_run_that_the_server_does_not_show_here_is_not_called_there() -> None:
+    differs: dict[str, Any] = {
+        "state": S.ALREADY_IMPORTED, "status": "completed", "compared_at": "x", "differs_at": "x",
+    }  # fmt: skip
+    bundles = [bundle_of(row(at, **differs, differences=(one,))) for at, one in ((1, NOT_SHOWN), (2, PRUNED))]
+    report = report_of(bundles)
+    assert [(one.standing, one.reasons, one.text) for one in bundles] == [
+        (T.NOT_SHOWN, ("run_not_shown",), NOT_SHOWN), (T.DIFFERS, ("target.run_pruned",), PRUNED),
+    ]  # fmt: skip
+    assert "On the server" not in STANDINGS[T.NOT_SHOWN].meaning
+    assert [one.row.run_id for one in report.not_archived] == [run_id(2)]
+    assert {group.reason for group in report.reasons} == {"run_not_shown", "target.run_pruned"}
+    assert "dwctl explain run_not_shown" in {step.command for step in report.steps}
+
+
+LINK = {"parent_run_id": run_id(1), "child_run_id": run_id(2), "link_type": "continue_as_new"}
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        bundle(2, T.BLOCKED, file="chain/2.json", removed_links=(LINK,)),
+        bundle(2, T.BLOCKED, file="chain/2.json"),
+        bundle(2, T.UNKNOWN, file="chain/2.json", removed_links=(LINK,), attempts=1),
+    ],
+)
+def test_an_import_that_left_a_link_out_is_run_again_like_that_and_with_the_partner(waiting: ReportedBundle) -> None:
+    partner = bundle(1, T.DIFFERS, file="chain/1.json", state=S.IMPORTED, compared_at="x", differs_at="x")
+    command = str(report_of([partner, waiting]).steps[-1].command)
+    assert command.startswith("dwctl history-import chain --server")
+    assert "--resolve-links WHY" in command
+
+
+def test_a_bundle_that_was_not_sent_is_not_called_resealed() -> None:
+    changes: dict[str, Any] = {"removed_links": (LINK,), "repair": RESEALED}
+    blocked = bundle(1, T.BLOCKED, state=S.BLOCKED, **changes)
+    sent = bundle(2, T.ARRIVED, state=S.IMPORTED, attempts=1, compared_at="x", **changes)
+    planned = bundle(3, T.WOULD_ARRIVE, **changes)
+    assert report_of([blocked, sent, planned]).resealed == (sent, planned)
+
+
+@pytest.mark.parametrize("reason", ["http_413", "payload_too_large"])
+def test_what_is_too_large_is_not_told_to_be_imported_again_as_it_is(reason: str) -> None:
+    commands = [step.command for step in report_of([bundle(1, T.FAILED, (reason,))]).steps]
+    assert commands == [f"dwctl explain {reason}"]
+
+
 def test_a_plan_that_is_good_says_how_to_import(tmp_path: Path) -> None:
     report = report_of([bundle(1, T.WOULD_ARRIVE)], Scope.PLAN)
     assert report.exit_code is ExitCode.DONE
     assert str(report.steps[0].command).startswith("dwctl history-import exports/order-1.json")
     assert replace(report, interrupted=True).exit_code is ExitCode.NO
+
+
+@pytest.mark.parametrize("scope", [Scope.DRY_RUN, Scope.PLAN])
+def test_where_all_are_there_already_nothing_is_left_to_do(scope: Scope) -> None:
+    there = [bundle(number, T.ARRIVED, state=S.IMPORTED, compared_at="x") for number in range(3)]
+    report = report_of(there, scope)
+    assert (report.exit_code, report.steps, report.digest) == (ExitCode.DONE, (), None)
+    assert answer_sentence(report) == (
+        "All 3 bundles are on the server already, compared, and the same: nothing is left to import."
+    )
+    some = report_of([*there, bundle(7, T.WOULD_ARRIVE, file="more/seven.json")], scope)
+    assert answer_sentence(some) == "1 of 4 bundles would be imported; 3 on the server already."
+    (step,) = some.steps
+    assert str(step.command).startswith("dwctl history-import more/seven.json ")
+
+
+def test_an_import_tells_apart_what_an_earlier_one_had_brought() -> None:
+    arrived = bundle(1, T.ARRIVED, state=S.IMPORTED, compared_at="x")
+    report = report_of([arrived, replace(arrived, before=True), bundle(2, T.REFUSED)], Scope.IMPORT)
+    assert answer_sentence(report) == (
+        "2 of 3 bundles arrived: on the server, compared, and the same; 1 of them before this import, 1 refused."
+    )
+
+
+def test_what_has_not_moved_is_said_with_its_time_and_is_asked_for_no_more() -> None:
+    there: dict[str, Any] = {"state": S.IMPORTED, "compared_at": "x", "status": "waiting"}
+    unknown = report_of([bundle(1, T.ARRIVED, **there)])
+    assert (unknown.drift_unknown, unknown.unmoved_at) == (1, ())
+    assert notes(unknown) == ["Of 1 run that came open nobody has said whether the embedded copy has moved since."]
+    ten, eleven = ("2026-11-23T10:00:00.123456Z", "2026-11-23T11:00:00.000000Z")
+    later = [bundle(n, T.ARRIVED, **there, drift="unmoved", drift_at=at) for n, at in enumerate((eleven, ten))]
+    there |= {"status": "completed", "archived_at": "x"}
+    closed = bundle(5, T.ARRIVED, **there, drift="unmoved", drift_at=eleven)
+    report = report_of([*later, closed])
+    assert (report.drift_unknown, report.unmoved_at) == (0, (ten, eleven))
+    (note,) = notes(report)
+    assert note.startswith("Of 2 runs that came open the embedded copy had not moved when it was looked at, between ")
+    assert note.endswith("between 2026-11-23 10:00:00 UTC and 2026-11-23 11:00:00 UTC.")
+    assert notes(report_of(later[:1])) == [
+        "Of 1 run that came open the embedded copy had not moved as of 2026-11-23 11:00:00 UTC."
+    ]
