@@ -15,7 +15,7 @@
     ├── ServerTimedOut         7   no answer in time
     ├── IncompatibleServer     8   refused before the request
     ├── PartlyDone             9   some items done, some not
-    ├── LocalStateError       10   ledger locked, or it belongs to another cutover
+    ├── LocalStateError       10   ledger locked or of another cutover, disk full, memory
     └── Interrupted          130   SIGINT or SIGTERM
 
 One class stands for one exit code; subclasses only say more. Nothing below ``cli`` exits: it raises one
@@ -67,6 +67,11 @@ class DwctlError(Exception):
         self.where = where
         self.next_step = next_step
         self.reason = reason
+
+    @property
+    def reason_or_status(self) -> str | None:
+        """The word under which it is kept: its reason, else the status of an answer without one (`http_413`)."""
+        return self.reason
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling between processes: the class and the facts, without the constructor's signature."""
@@ -166,7 +171,7 @@ class PartlyDone(DwctlError):
 
 
 class LocalStateError(DwctlError):
-    """The ledger or another local file is locked, damaged, or belongs to another cutover."""
+    """The ledger or another local file is locked, damaged, or of another cutover; or the machine gave out."""
 
     exit_code = ExitCode.LOCAL_STATE
 

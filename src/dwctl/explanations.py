@@ -1,4 +1,4 @@
-"""Everything that `dwctl explain` knows, under one id each: rules, reasons, driver codes, exit codes."""
+"""Everything that `dwctl explain` knows, under one id each: rules, checks, diagnoses, reasons, codes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dwctl.embedded.database_reasons import DATABASE_REASONS
 from dwctl.errors import ExitCode, NotFound, RequestNotPossible
 from dwctl.server.reasons import OWN_REASONS, SERVER_REASONS
 from dwctl.server.request_reasons import REQUEST_REASONS
+from dwctl.server.status_reasons import STATUS_REASONS
 from dwctl.server.write_failures import DRIVER_CODES, WriteFailure
 from dwctl.transfer.exports.reasons import EXPORT_REASONS
 from dwctl.transfer.files.reasons import FILE_REASONS
@@ -107,7 +108,7 @@ _EXIT_CODES = {
 
 @cache
 def all_explanations() -> list[Explanation]:
-    """Every row: rules, server reasons and driver codes, exit codes, in the order of their tables."""
+    """Every row: rules, checks, reasons, diagnoses, driver codes and exit codes, in the order of their tables."""
     checks = (*_gate_checks(), *_embedded_checks())
     return [*_rules(), *checks, *_reasons(), *_application_reasons(), *_diagnoses(), *_driver_codes(), *_exit_codes()]
 
@@ -119,6 +120,7 @@ def _rules() -> Iterator[Explanation]:
 
 _OWN_REASONS = (
     OWN_REASONS,
+    STATUS_REASONS,
     REQUEST_REASONS,
     FILE_REASONS,
     IMPORT_REASONS,
@@ -198,6 +200,9 @@ def _exit_codes() -> Iterator[Explanation]:
 
 
 def _sentence(text: str) -> str:
+    """The text as a sentence; the tool's own name stays lower case."""
+    if text.startswith("dwctl "):
+        return f"{text.removesuffix('.')}."
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
@@ -213,7 +218,7 @@ def explanation(identifier: str) -> Explanation:
     near += [name for name in rows if identifier in name and name not in near][:3]
     suggestion = f"Did you mean {', '.join(near[:4])}? " if near else ""
     raise NotFound(
-        f"there is no rule, reason or exit code '{identifier}'",
+        f"there is no rule, check, diagnosis, reason or exit code '{identifier}'",
         next_step=f"{suggestion}'dwctl explain' lists all ids.",
         reason="unknown_id",
     )

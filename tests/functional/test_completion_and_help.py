@@ -120,6 +120,10 @@ def test_bash_completes_commands_from_the_script_that_dwctl_prints(tmp_path: Pat
     assert complete(script, "bun") == ["bundle"]
     assert set(complete(script, "bundle", "")) == {path[1] for path in LEAVES if path[0] == "bundle"}
     assert "--offline" in complete(script, "history-import", "--o")
+    assert complete(script, "checklist", "waive", "server.clo") == ["server.clock"]
+    assert complete(script, "explain", "server.clo") == ["server.clock"]
+    assert {"server", "server.clock"} <= set(complete(script, "checklist", "--only", "server"))
+    assert complete(script, "checklist", "--skip", "1") == ["1", "10", "11", "12"]
 
 
 def test_completion_can_be_shown_from_the_command_line() -> None:

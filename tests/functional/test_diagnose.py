@@ -146,7 +146,7 @@ def test_import_rejects_a_leased_task(world: World, capsys: Capture) -> None:
         assert (code, row) == (1, "leased_at_export")
         assert "(tasks.leased_task_present)" in found["sentence"]
         assert found["command"].startswith("dwctl history-export --source embedded --output-dir ")
-        assert "--refresh" in found["command"]
+        assert " --refresh --quiesce --wait-leases 5m " in found["command"]
         assert found["ledger"]["state"] == "refused"
 
 

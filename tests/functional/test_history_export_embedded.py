@@ -252,6 +252,8 @@ def test_the_pause_outlives_the_export(runs: Path, capsys: Capture) -> None:
     assert log_lines(Path("exports")) == [("pause", "called"), ("pause", "done")]
     assert "still paused" in found["next_steps"][-1]
     assert "dwctl history-import exports" in found["next_steps"][-1]
+    assert "dwctl embedded parked" in found["next_steps"][-1]
+    assert "go on" not in found["next_steps"][-1]
     # Nothing is new the second time, and still what was exported must not move.
     code, _, err = command(capsys, "history-export", "order-1", *EMBEDDED, "--quiesce")
     assert (code, hooks_called()) == (0, ["pause", "pause"])

@@ -41,7 +41,8 @@ def test_a_row_has_whole_sentences_that_can_be_printed(row: Explanation) -> None
     for text in (row.meaning, row.why, row.fix):
         assert text.endswith((".", "?"))
         assert text.isprintable()
-        assert text[0].isupper() or text.split()[0] in RULES
+        assert text[0].isupper() or text.split()[0] in {"dwctl", *RULES}
+        assert not text.startswith("Dwctl")
     assert list(row.as_item()) == ["id", "kind", "severity", "origin", "meaning", "why", "fix"]
     assert explanation(row.id) == row
 

@@ -16,6 +16,8 @@ import pytest
 import dwctl
 from dwctl.bundle.restoration import Cause
 from dwctl.explanations import all_explanations
+from dwctl.server.failures import Delivery, Exchange, ServerFailure
+from dwctl.server.status_reasons import STATUS_REASONS
 from dwctl.transfer.ledger.reasons import LEDGER_REASONS
 
 SOURCE = Path(dwctl.__file__).parent
@@ -88,10 +90,17 @@ def test_a_word_is_found_where_it_is_given(text: str, words: Iterable[str]) -> N
     assert list(words_given(text)) == words
 
 
+def failed_with(status: int) -> ServerFailure:
+    """What a call raises that was answered with this status and no reason."""
+    exchange = Exchange("POST", "http://server.test/", Delivery.ANSWERED, status)
+    return ServerFailure("the server refused it", exchange)
+
+
 def test_no_row_of_ours_explains_what_nobody_says() -> None:
     of_tables = re.compile(r"reasons\.py$")
     source = "".join(path.read_text("utf-8") for path in LOOKED_AT if not of_tables.search(path.name))
     said = set(re.findall(r'"([a-z][a-z0-9_]+)"', source)) | {cause.value for cause in Cause}
+    said |= {failed_with(status).reason_or_status for row in STATUS_REASONS for status in row.statuses}
     ours = {row.id for row in all_explanations() if row.origin == "dwctl" and row.kind.startswith("reason")}
     assert {row.id for row in LEDGER_REASONS} <= ours
     assert ours - said == set()

@@ -1,4 +1,4 @@
-"""`dwctl explain`: what a rule or an exit code means, and what to do."""
+"""`dwctl explain`: what a rule, check, diagnosis, reason or exit code means, and what to do."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _complete(incomplete: str) -> list[str]:
 def explain(
     identifier: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A rule, a server reason or an exit code.", autocompletion=_complete),
+        typer.Argument(metavar="[ID]", help="A rule, check, diagnosis, reason or exit code.", autocompletion=_complete),
     ] = None,
     output: OutputOption = Format.TABLE,
     as_json: JsonOption = False,
 ) -> int:
-    """Say what a rule, a server reason or an exit code means, why it matters and how to fix it.
+    """Say what a rule, check, diagnosis, reason or exit code means, why it matters and how to fix it.
 
     Works offline. Without ID it lists everything that can be explained.
 

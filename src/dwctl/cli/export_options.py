@@ -46,9 +46,10 @@ AllOption = Annotated[bool, typer.Option("--all", help="Every run of the server'
 StatusOption = Annotated[
     str | None,
     typer.Option(
-        "--status", metavar="STATUS", help="With --all: running, completed or failed.", rich_help_panel=_WHICH
+        "--status", metavar="STATUS", rich_help_panel=_WHICH,
+        help="With --all: running, completed, or failed, which includes cancelled and terminated.",
     ),
-]
+]  # fmt: skip
 TypeOption = Annotated[
     str | None,
     typer.Option("--type", metavar="KEY", help="With --all: only this type key.", rich_help_panel=_WHICH),

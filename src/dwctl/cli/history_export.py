@@ -70,7 +70,7 @@ def history_export(
 ) -> int:
     """Export runs as history bundles, byte for byte, and verify each.
 
-    This is Phase D of the guide. An ID is an instance (its newest run) or
+    This is Phase E of the guide. An ID is an instance (its newest run) or
     INSTANCE/RUN; an instance id that holds a slash ends with one more. One run
     goes to standard output or to -o; many go to --output-dir: a file a run, and
     manifest.jsonl beside them. Every file is written whole or not at all. Killed
@@ -166,16 +166,11 @@ def _source(connection: Connection, server: Server | None, asked: Asked) -> tupl
         from dwctl.transfer.exports.from_server import ServerSource
 
         return ServerSource(server), None
-    from dwctl.cli.child_environment import without_secrets
-    from dwctl.embedded.application import EmbeddedApplication
+    from dwctl.cli.embedded_side import embedded_application
     from dwctl.embedded.batch import batch_works
     from dwctl.transfer.exports.from_embedded import EmbeddedSource
 
-    settings = connection.settings.embedded
-    application = EmbeddedApplication(
-        settings.artisan.value, settings.php.value, settings.path.value, settings.timeout.value,
-        without_secrets(connection.settings, for_application=True),
-    )  # fmt: skip
+    application = embedded_application(connection.settings)
     declined = None
     if asked.batch is not False:
         declined = batch_works(application)

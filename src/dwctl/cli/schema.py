@@ -30,7 +30,8 @@ def list_schemas(output: OutputOption = Format.TABLE, as_json: JsonOption = Fals
     wanted = chosen_format(output, as_json)
     schemas = [{"name": name, "title": str(schema_files.load(name)["title"])} for name in schema_files.names()]
     if wanted is Format.TABLE:
-        from dwctl.render.console_lines import columns, write_lines
+        from dwctl.render.console_lines import columns
+        from dwctl.render.console_table import write_lines
 
         write_lines(columns([(row["name"], row["title"]) for row in schemas]), sys.stdout)
     elif wanted is Format.JSON:

@@ -23,7 +23,11 @@ def list_(
     workflow_type: Annotated[str | None, typer.Option("--type", metavar="KEY", help="Only this type key.")] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="STATUS", help="running, completed or failed; later servers know more."),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="running, completed, or failed, which includes cancelled and terminated; later servers know more.",
+        ),
     ] = None,
     query: Annotated[
         str | None, typer.Option("--query", metavar="TEXT", help="Part of the workflow id or the business key.")

@@ -1,11 +1,10 @@
-"""The console that every table is printed on."""
+"""The console that everything for people is printed on."""
 
 from __future__ import annotations
 
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 _WIDTH_OF_A_FILE = 200
@@ -18,25 +17,20 @@ def console_for(stream: TextIO) -> Console:
     return Console(file=stream, width=width, highlight=False, emoji=False)
 
 
-def plain_table(*headings: str) -> Table:
-    """A table without lines, whose cells are folded and never cut."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
 def print_line(console: Console, line: Text, hang: int | None = None) -> None:
     """Print a line; on a terminal it is folded under its own indentation, elsewhere it stays one line for grep.
 
     `hang` is another column to fold under: that of the last of a line's cells, say.
     """
-    if not console.is_terminal:
-        console.print(line, soft_wrap=True)
-        return
+    for part in [line] if not console.is_terminal else folded(console, line, hang):
+        console.print(part, soft_wrap=True)
+
+
+def folded(console: Console, line: Text, hang: int | None = None) -> list[Text]:
+    """A line as the lines that a terminal has room for; `hang` as in `print_line`."""
     indent = len(line.plain) - len(line.plain.lstrip(" "))
     hang = indent if hang is None or hang >= len(line) else hang
-    folded = line[hang:].wrap(console, max(console.width - hang, 1))
-    for number, part in enumerate(folded):
+    parts = line[hang:].wrap(console, max(console.width - hang, 1))
+    for part in parts:
         part.rstrip()
-        console.print((line[:hang] if number == 0 else Text(" " * hang)) + part, soft_wrap=True)
+    return [(line[:hang] if number == 0 else Text(" " * hang)) + part for number, part in enumerate(parts)]

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.text import one_line
 from dwctl.render.wording import size
 from dwctl.transfer.storage.archive_check import ArchiveReport, FileState
@@ -49,11 +51,11 @@ def _show_files(report: ArchiveReport, console: Console) -> None:
     bad = [file for file in report.files if file.state is not FileState.OK]
     if not bad:
         return
-    table = plain_table("state", "file", "problem")
-    for file in bad[:MOST_SHOWN]:
-        state = Text(file.state.value, style="yellow" if file.state is FileState.EXTRA else "red")
-        table.add_row(state, Text(one_line(file.file)), Text(one_line(file.problem or "")))
-    console.print(table)
+    rows: list[list[Cell]] = [
+        [(file.state.value, "yellow" if file.state is FileState.EXTRA else "red"), file.file, file.problem or ""]
+        for file in bad[:MOST_SHOWN]
+    ]
+    print_table(console, Table(("state", "file", "problem"), rows, indent=""))
     if len(bad) > MOST_SHOWN:
         print_line(console, Text(f"... and {counted(len(bad) - MOST_SHOWN, 'file')} more; --json lists all"))
     console.print()

@@ -8,8 +8,10 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
 from dwctl.render.console_alike import Alike
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.text import one_line
 from dwctl.transfer.exports.archiving import ArchiveResult, ArchiveState, ArchiveTally
 
@@ -37,15 +39,16 @@ def show_archived(results: Iterable[ArchiveResult], tally: ArchiveTally, stream:
             head = (result.state.value, f"bold {_STYLES[result.state]}")
             troubles.add(Text.assemble(head, "  ", (one_line(str(result.target)), "bold")), _why(result))
     if rows and len(rows) <= MOST_ROWS:
-        table = plain_table("state", "workflow", "run", "status")
-        for result in rows:
-            table.add_row(
-                Text(result.state.value, style=_STYLES[result.state]),
-                Text(one_line(result.target.instance_id or "-")),
-                Text(one_line(result.target.run_id or "-")),
-                Text(one_line(result.status or "-")),
-            )
-        console.print(table)
+        cells: list[list[Cell]] = [
+            [
+                (result.state.value, _STYLES[result.state]),
+                result.target.instance_id or "-",
+                result.target.run_id or "-",
+                result.status or "-",
+            ]
+            for result in rows
+        ]
+        print_table(console, Table(("state", "workflow", "run", "status"), cells, indent=""))
     troubles.show(console)
     console.print()
     print_line(console, _summary(tally))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Final, TextIO
 
 from rich.text import Text
@@ -15,9 +15,10 @@ from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.results import Attestation, GateResult, ItemResult, Result, Waiver
 from dwctl.counted import counted
 from dwctl.render import gate_wording as wording
-from dwctl.render.console import console_for, plain_table, print_line
-from dwctl.render.console_lines import Cell, line
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell, labelled, line
 from dwctl.render.console_server import title
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.text import one_line
 
 STYLES: Final = {
@@ -96,8 +97,17 @@ def _rows(result: GateResult, comparison: Comparison | None, told: _Told) -> Ite
 
 def _left_out(phase: Phase, items: Sequence[ItemResult]) -> Iterator[_Row]:
     """A phase of which this run's own options left out everything, in a line."""
-    results = [one for item in items for one in item.results]
-    yield _Row(_head(phase).append_text(line((f"{counted(len(results), 'check')} {results[0].finding.said}", "dim"))))
+    why = _by_reason([one for item in items for one in item.results])
+    told = ", ".join(f"{counted(len(results), 'check')} {said}" for said, results in why.items())
+    yield _Row(_head(phase).append_text(line((told, "dim"))))
+
+
+def _by_reason(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results that say the same, under what they say; the reasons in the order in which they come up."""
+    why: dict[str, list[Result]] = {}
+    for one in results:
+        why.setdefault(one.finding.said, []).append(one)
+    return why
 
 
 def _phase(phase: Phase, items: Sequence[ItemResult], told: _Told) -> Iterator[_Row]:
@@ -112,22 +122,23 @@ def _head(phase: Phase) -> Text:
 
 def _item(item: ItemResult, told: _Told) -> Iterator[_Row]:
     name = (f"{item.item.number:>2} {item.item.name}", "bold")
-    said = {result.finding.said for result in item.results}
-    if item.state is State.SKIPPED and len(said) == 1 and not told.verbose:
-        yield _Row(line(_state_cell(item.state), name, (f"{counted(len(item.results), 'check')}: {said.pop()}", "dim")))
+    why = _by_reason(item.results)
+    if item.state is State.SKIPPED and len(why) == 1 and not told.verbose:
+        said = f"{counted(len(item.results), 'check')}: {item.results[0].finding.said}"
+        yield _Row(line(_state_cell(item.state), name, (said, "dim")))
         return
     wanted = item.item.meaning if item.state in _QUIET else f"wanted: {item.item.meaning}"
     yield _Row(line(_state_cell(item.state), name, (wanted, "dim")), _HANG)
     left_out = [] if told.verbose else [one for one in item.results if one.left_out]
     shown = [one for one in item.results if one not in left_out]
     width = max((len(result.check.id) for result in shown), default=0)
-    for before, result, following in zip_longest([None, *shown[:-1]], shown, shown[1:]):
+    for before, result, following in zip([None, *shown], shown, [*shown[1:], None], strict=False):
         yield from _check(result, width, told, before)
         if following is None or wording.step_key(following) != wording.step_key(result):
             yield from _next(result, told)
-    if left_out:
-        names = ", ".join(one.check.id for one in left_out)
-        yield _Row(_under(1, _state_cell(State.SKIPPED), (f"{names}: {left_out[0].finding.said}", "dim")), _SAID)
+    for reason, results in _by_reason(left_out).items():
+        names = ", ".join(one.check.id for one in results)
+        yield _Row(_under(1, _state_cell(State.SKIPPED), (f"{names}: {reason}", "dim")), _SAID)
 
 
 def _next(result: Result, told: _Told) -> Iterator[_Row]:
@@ -185,7 +196,7 @@ def _sentences(word: str, sentences: Sequence[str], style: str) -> Iterator[Text
     if sentences:
         yield Text()
     for sentence in sentences:
-        yield line((f"{word}:", style), sentence)
+        yield labelled(word, sentence, style)
 
 
 def _compared(comparison: Comparison) -> Iterator[Text]:
@@ -195,12 +206,12 @@ def _compared(comparison: Comparison) -> Iterator[Text]:
         ("Since the earlier run", "bold"), one_line(f" {comparison.file} ({comparison.began_at}, the gate was {was})")
     )
     if comparison.elsewhere is not None:
-        yield line(("note:", "yellow"), comparison.elsewhere)
+        yield labelled("note", comparison.elsewhere, "yellow")
     left_out = [change for change in comparison.changes if _is_left_out(change)]
     for change in (one for one in comparison.changes if one not in left_out):
         yield line((f"{change.kind.value:<14}", _CHANGED.get(change.kind, "")), change.check, _how(change))
-    if left_out:
-        yield line(f"{'not asked now':<14}", f"{counted(len(left_out), 'check')} {left_out[0].said_after}")
+    for said, count in Counter(change.said_after or "" for change in left_out).items():
+        yield line(f"{'not asked now':<14}", f"{counted(count, 'check')} {said}")
     if not comparison.changes:
         yield line("nothing changed")
 
@@ -255,14 +266,13 @@ def show_checks(checks: Sequence[Check], stream: TextIO) -> None:
             print_line(console, Text.assemble((check.id, "bold"), ("  " + about, "dim")), _INDENT)
             print_line(console, Text(_INDENT * " " + one_line(check.meaning)))
         return
-    table = plain_table("id", "item", "phase", "category", "severity", "needs", "passes where")
-    for check in checks:
-        needs = ", ".join(need.value for need in check.needs)
-        table.add_row(
-            check.id, str(check.item), check.phase.value, check.category, check.severity.value, needs or "-",
-            one_line(check.meaning),
-        )  # fmt: skip
-    console.print(table)
+    rows = [
+        [check.id, str(check.item), check.phase.value, check.category, check.severity.value,
+         ", ".join(need.value for need in check.needs) or "-", check.meaning]
+        for check in checks
+    ]  # fmt: skip
+    headings = ("id", "item", "phase", "category", "severity", "needs", "passes where")
+    print_table(console, Table(headings, rows, indent=""))
 
 
 def show_record(file: str, made: Attestation | Waiver, stream: TextIO) -> None:

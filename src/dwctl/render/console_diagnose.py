@@ -179,7 +179,7 @@ def _questions(facts: Facts, *, every: bool) -> Iterator[Text]:
         word: Cell = (
             ("not asked", "yellow") if not one.asked else ("failed", "red") if one.error is not None else "asked"
         )
-        rows.append([one.place.value, word, one.what, one.told])
+        rows.append([one.place.value, word, one.told if one.what == one.place.value else f"{one.what}: {one.told}"])
     yield from columns(rows)
 
 

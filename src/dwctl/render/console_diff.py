@@ -11,8 +11,10 @@ from dwctl.bundle.diff import BundleDiff, DiffVerdict, Side
 from dwctl.bundle.history_diff import Change, FieldDiff
 from dwctl.bundle.timeline import TimelineEntry
 from dwctl.counted import counted
-from dwctl.render.console_lines import Cell, columns, heading, line, write_lines
+from dwctl.render.console import console_for
+from dwctl.render.console_lines import Cell, columns, heading, line
 from dwctl.render.console_show import open_work_row, timeline_rows
+from dwctl.render.console_table import write_lines
 
 _ANSWERS = {
     DiffVerdict.SAME_BYTES: ("green", "The two files are the same, byte for byte."),
@@ -30,17 +32,23 @@ _ANSWERS = {
 
 
 def write_diff(files: tuple[str, str], diff: BundleDiff, stream: TextIO) -> None:
-    """Write what moved between two exports; events and work are told, payloads are not."""
-    write_lines(_lines(files, diff), stream)
+    """Write what moved between two exports; events and work are told, payloads are not.
+
+    On a terminal that is too narrow for both side by side, each fact stands once where they agree, else twice.
+    """
+    console = console_for(stream)
+    write_lines(_lines(files, diff, console.width if console.is_terminal else None), stream)
 
 
-def _lines(files: tuple[str, str], diff: BundleDiff) -> Iterator[Text]:
+def _lines(files: tuple[str, str], diff: BundleDiff, width: int | None) -> Iterator[Text]:
     style, answer = _ANSWERS[diff.verdict]
     yield Text(answer, style=style)
     yield from _events("Rewritten", "same sequence, another content", diff.rewritten)
     yield from _events("Lost", "only in the earlier export", diff.lost)
     yield heading("Exports")
-    yield from columns([("", *_titles(files, diff)), *_sides(diff)])
+    drawn = columns([("", *_titles(files, diff)), *_sides(diff)])
+    is_wide = width is not None and max(len(text) for text in drawn) > width
+    yield from columns(list(_one_below_the_other(files, diff))) if is_wide else drawn
     yield from _events("New events", "", diff.added)
     yield from _work(diff)
     if diff.fields:
@@ -62,6 +70,20 @@ def _sides(diff: BundleDiff) -> Iterator[list[Cell]]:
         same = ours == theirs
         style = "" if same else "yellow"
         yield [(name.replace("_", " "), "dim"), (ours, style), (theirs, style), "" if same else "differs"]
+
+
+def _one_below_the_other(files: tuple[str, str], diff: BundleDiff) -> Iterator[list[Cell]]:
+    names = {"first": ("later", "earlier"), "second": ("earlier", "later")}.get(diff.later or "", ("first", "second"))
+    for name, file in zip(names, files, strict=True):
+        yield [(name, "bold"), (file, "bold")]
+    for field in _SHOWN:
+        label = (field.replace("_", " "), "dim")
+        ours, theirs = (_value(side, field).removeprefix(f"{side.run_id}:") for side in (diff.first, diff.second))
+        if ours == theirs:
+            yield [label, ours]
+        else:
+            yield [label, (f"{ours}  ({names[0]})", "yellow")]
+            yield ["", (f"{theirs}  ({names[1]})", "yellow")]
 
 
 _SHOWN = (
@@ -104,4 +126,5 @@ def _field(row: FieldDiff) -> str:
         return "the same number, written differently (12 and 12.0): see `dwctl bundle repair`"
     if row.rows_before is None or row.rows_after is None:
         return row.change.value
-    return f"{row.change.value}, {counted(row.rows_before, 'row')}, then {row.rows_after}"
+    then = f", then {row.rows_after}" if row.rows_after != row.rows_before else ""
+    return f"{row.change.value}, {counted(row.rows_before, 'row')}{then}"

@@ -7,8 +7,9 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.errors import ExitCode
-from dwctl.render.console_lines import heading, line, write_lines
-from dwctl.render.console_server import or_dash, status, table
+from dwctl.render.console_lines import heading, labelled
+from dwctl.render.console_server import or_dash, status
+from dwctl.render.console_table import Table, write_lines
 from dwctl.render.json_server import shown
 from dwctl.server.examination import Examination
 from dwctl.settings import Settings
@@ -16,19 +17,18 @@ from dwctl.settings import Settings
 
 def show_doctor(settings: Settings, found: Examination, stream: TextIO) -> None:
     """Every setting with who set it, every check with what to do, and the verdict."""
-    lines = [Text("settings", style="bold")]
-    lines += table(
-        ("setting", "value", "set by"),
-        ([name.replace("_", " "), _plain(name, row.value), row.origin] for name, row in settings.rows()),
-    )
-    lines.append(heading("checks"))
-    lines += table(
-        ("check", "outcome", "what was found"),
-        ([check.id, status(check.outcome.value), check.detail] for check in found.checks),
-    )
-    for check in found.checks:
-        if check.next_step and check.outcome.value in ("failed", "warning"):
-            lines.append(line(f"{check.id}:", check.next_step))
+    rows = [[name.replace("_", " "), row.origin, _plain(name, row.value)] for name, row in settings.rows()]
+    checks = [[check.id, status(check.outcome.value), check.detail] for check in found.checks]
+    lines: list[Text | Table] = [
+        Text("settings", style="bold"),
+        Table(("setting", "set by", "value"), rows),
+        heading("checks"),
+        Table(("check", "outcome", "what was found"), checks),
+    ]
+    lines += [
+        labelled(check.id, check.next_step)
+        for check in found.checks if check.next_step and check.outcome.value in ("failed", "warning")
+    ]  # fmt: skip
     done = found.exit_code is ExitCode.DONE
     lines.append(Text("no check failed" if done else "a check failed", style="bold green" if done else "bold red"))
     write_lines(lines, stream)

@@ -8,9 +8,13 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.explanations import Explanation
-from dwctl.render.console import console_for, plain_table
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 
 _SEVERITY_STYLES = {"error": "red", "warning": "yellow"}
+_HANG = 8
+"""The column that the texts begin at."""
 
 
 def show_explanation(row: Explanation, stream: TextIO) -> None:
@@ -20,14 +24,21 @@ def show_explanation(row: Explanation, stream: TextIO) -> None:
     style = _SEVERITY_STYLES.get(row.severity or "", "")
     console.print(Text.assemble((row.id, "bold"), "  ", (f"({kind})", style)))
     for label, text in (("means", row.meaning), ("why", row.why), ("fix", row.fix)):
-        console.print(Text.assemble((f"  {label:<6}", "dim"), text))
+        print_line(console, Text.assemble((f"  {label:<6}", "dim"), text), hang=_HANG)
 
 
 def show_index(rows: Sequence[Explanation], stream: TextIO) -> None:
-    """Print all ids, a line each."""
-    table = plain_table("id", "kind", "origin", "meaning")
-    for row in rows:
-        kind = row.kind if row.severity is None else row.severity
-        style = _SEVERITY_STYLES.get(kind, "")
-        table.add_row(Text(row.id), Text(kind, style=style), Text(row.origin), Text(row.meaning))
-    console_for(stream).print(table)
+    """Print all ids, a line each; on a terminal the meaning stands below, folded."""
+    console = console_for(stream)
+    if console.is_terminal:
+        for row in rows:
+            print_line(console, Text.assemble((row.id, "bold"), "  ", _kind(row), f", {row.origin}"))
+            print_line(console, Text(f"  {row.meaning}", style="dim"))
+        return
+    cells = [[row.id, _kind(row), row.origin, row.meaning] for row in rows]
+    print_table(console, Table(("id", "kind", "origin", "meaning"), cells, indent=""))
+
+
+def _kind(row: Explanation) -> Cell:
+    kind = row.kind if row.severity is None else row.severity
+    return (kind, _SEVERITY_STYLES.get(kind, ""))

@@ -10,18 +10,17 @@ from rich.text import Text
 
 from dwctl.bundle.rules import RULES
 from dwctl.counted import counted
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
 from dwctl.render.console_alike import Alike
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.text import one_line
 from dwctl.render.wording import size
-from dwctl.transfer.exports.outcomes import KEPT, ExportResult, ExportState, Standing
+from dwctl.transfer.exports.outcomes import KEPT, ExportResult, ExportState, Purpose, Standing
 from dwctl.transfer.exports.report import ExportReport
 
 MOST_ROWS = 40
 """Runs up to which each has a row; of more only those are shown that are not good."""
-
-_WIDE = 110
-"""Columns from which a table has room for types and statuses beside ids that are not folded."""
 
 _STYLES = {
     ExportState.EXPORTED: "green",
@@ -48,7 +47,7 @@ class ExportTable:
             self._rows.append(result)
         if result.good and not result.restored_paths and not result.removed_keys:
             return
-        head, *details = _details(result)
+        head, *details = _details(result, self._report.purpose)
         self._troubles.add(head, details)
 
     def show(self, stream: TextIO) -> None:
@@ -62,41 +61,40 @@ class ExportTable:
             print_line(console, line)
 
     def _table(self, console: Console) -> None:
-        wide = console.width >= _WIDE
-        between = ("type", "status") if wide else ()
-        table = plain_table("state", "instance", "run", *between, "verdict", "size")
-        for result in self._rows:
-            table.add_row(*_cells(result, wide=wide))
         if self._rows:
-            console.print(table)
+            rows = [_cells(result) for result in self._rows]
+            print_table(console, Table(_HEADINGS, rows, may_go=("type", "status", "size"), indent=""))
 
 
-def _cells(result: ExportResult, *, wide: bool) -> Iterator[Text]:
+_HEADINGS = ("state", "instance", "run", "type", "status", "verdict", "size")
+
+
+def _cells(result: ExportResult) -> list[Cell]:
     entry = result.entry
-    yield Text(result.state.value, style=_STYLES[result.state])
-    yield Text(one_line((entry.instance_id if entry else result.target.instance_id) or "-"))
-    yield Text(one_line((entry.run_id if entry else result.target.run_id) or "-"))
-    if wide:
-        yield Text(one_line(entry.workflow_type) if entry else "-")
-        yield Text(one_line(entry.status) if entry else "-")
-    yield _verdict(result)
-    yield Text(size(entry.bytes) if entry else "-")
+    return [
+        (result.state.value, _STYLES[result.state]),
+        (entry.instance_id if entry else result.target.instance_id) or "-",
+        (entry.run_id if entry else result.target.run_id) or "-",
+        entry.workflow_type if entry else "-",
+        entry.status if entry else "-",
+        _verdict(result),
+        size(entry.bytes) if entry else "-",
+    ]
 
 
-def _verdict(result: ExportResult) -> Text:
+def _verdict(result: ExportResult) -> tuple[str, str]:
     if result.entry is None or result.state not in KEPT:
-        return Text("-")
+        return ("-", "")
     word = result.verdict
-    style = "red" if not result.good else "yellow" if word in {"warning", "restorable"} else "green"
-    return Text(word, style=style)
+    return (word, "red" if not result.good else "yellow" if word in {"warning", "restorable"} else "green")
 
 
-def _details(result: ExportResult) -> Iterator[Text]:
+def _details(result: ExportResult, purpose: Purpose) -> Iterator[Text]:
     style = "yellow" if result.good else _STYLES[result.state] if result.state not in KEPT else "red"
-    word = result.state.value if result.state not in KEPT else _verdict(result).plain
+    word = result.state.value if result.state not in KEPT else _verdict(result)[0]
     yield Text.assemble((word, f"bold {style}"), "  ", (one_line(str(result.target)), "bold"))
     if result.standing is Standing.RESTORABLE:
-        yield from _restorable(result)
+        yield from _restorable(result, purpose)
     elif result.held_by and result.state is ExportState.HELD:
         yield from _rules(result.held_by)
         yield Text("    not kept: with --quiesce only what no worker holds is", style="cyan")
@@ -108,12 +106,14 @@ def _details(result: ExportResult) -> Iterator[Text]:
         yield Text(f"  {size(result.noise)} of noise stood around the document, and were cut away")
 
 
-def _restorable(result: ExportResult) -> Iterator[Text]:
+def _restorable(result: ExportResult, purpose: Purpose) -> Iterator[Text]:
+    """What was lost; an import restores it too, but takes no archive of a server's run."""
     lost = [f"the fraction at {path}" for path in result.restored_paths]
     added = [f"the key {key} that was added" for key in result.removed_keys]
     yield Text("  it fails its own checksum, and the checksum proves what is different: " + one_line(
         "; ".join([*lost, *added])))  # fmt: skip
-    yield Text("    fix: kept as it came; `dwctl bundle repair` restores it, and so does an import", style="cyan")
+    also = ", and so does an import" if purpose is Purpose.IMPORT else ""
+    yield Text(f"    fix: kept as it came; `dwctl bundle repair` restores it{also}", style="cyan")
 
 
 def _rules(rules: tuple[str, ...]) -> Iterator[Text]:

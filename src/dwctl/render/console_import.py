@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from rich.console import Console
 from rich.text import Text
 
 from dwctl.bundle.findings import Severity
 from dwctl.counted import counted
 from dwctl.errors import DwctlError
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
 from dwctl.render.console_import_summary import common_lines, reason_lines, summary_line, used_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, finding_lines
+from dwctl.render.shared_folder import shared_folder
 from dwctl.render.text import one_line
 from dwctl.transfer.imports.outcomes import MOST_KEPT, ImportResult, ImportState, ImportTally, RunUsed
 from dwctl.transfer.imports.proof import ProofState
@@ -27,6 +31,7 @@ _STYLES = {
     ImportState.WOULD_IMPORT: "green",
     ImportState.IMPORTED: "green",
     ImportState.ALREADY_IMPORTED: "green",
+    ImportState.DONE: "dim",
     ImportState.REFUSED: "red",
     ImportState.FAILED: "red",
     ImportState.UNKNOWN: "yellow",
@@ -36,7 +41,7 @@ _STYLES = {
     ImportState.SKIPPED: "dim",
 }
 _LONGEST_MESSAGE = 300
-_NO_FINDINGS = frozenset({ImportState.SKIPPED})
+_NO_FINDINGS = frozenset({ImportState.DONE, ImportState.SKIPPED})
 _SKIPPED = {
     "duplicate": "same export in another file",
     "not_chosen": "not in --only",
@@ -50,11 +55,8 @@ def show_results(tally: ImportTally, stream: TextIO, used: RunUsed | None = None
     console = console_for(stream)
     everything = tally.total <= MOST_KEPT
     shown = sorted([*tally.attention, *(tally.fine if everything else ())], key=lambda result: result.position)
-    table = plain_table("state", "bundle", "instance", "type", "status", "way", "proof")
-    for result in shown:
-        table.add_row(*_cells(result))
     if shown:
-        console.print(table)
+        _show_table(console, shown)
     if len(shown) < tally.total:
         rest = counted(tally.total - len(shown), "bundle")
         console.print(Text(f"… and {rest} not shown here; --output jsonl has a line for each", style="dim"))
@@ -78,19 +80,31 @@ def show_results(tally: ImportTally, stream: TextIO, used: RunUsed | None = None
     print_line(console, summary_line(tally))
 
 
-def _cells(result: ImportResult) -> Iterator[Text]:
+def _show_table(console: Console, shown: Sequence[ImportResult]) -> None:
+    """The bundles; on a terminal those that share a folder under its name."""
+    folder = shared_folder(result.judged.file for result in shown) if console.is_terminal else ""
+    if folder:
+        print_line(console, Text(f"in {one_line(folder)}", style="dim"))
+    print_table(console, Table(_HEADINGS, [_cells(result, folder) for result in shown], _MAY_GO, indent=""))
+
+
+_HEADINGS = ("state", "bundle", "instance", "type", "status", "way", "proof")
+_MAY_GO = ("way", "instance", "type", "status")
+
+
+def _cells(result: ImportResult, folder: str) -> list[Cell]:
     verdict = result.judged.verdict
     run = verdict.run if verdict is not None else result.run
-    yield Text(result.state.value, style=_STYLES[result.state])
-    yield Text(one_line(result.judged.file))
-    yield Text(one_line(run.instance_id or "-") if run else "-")
-    yield Text(one_line(run.workflow_type) if run else "-")
-    yield Text(one_line(run.status) if run else "-")
-    yield Text(result.way or "-")
-    if result.proof is None:
-        yield Text(_left_out(result), style="dim")
-    else:
-        yield Text(result.proof.state.value, style=_PROOF_STYLES.get(result.proof.state, "red"))
+    return [
+        (result.state.value, _STYLES[result.state]),
+        result.judged.file.removeprefix(folder),
+        (run.instance_id or "-") if run else "-",
+        run.workflow_type if run else "-",
+        run.status if run else "-",
+        result.way or "-",
+        (_left_out(result), "dim") if result.proof is None
+        else (result.proof.state.value, _PROOF_STYLES.get(result.proof.state, "red")),
+    ]  # fmt: skip
 
 
 def _left_out(result: ImportResult) -> str:
@@ -182,14 +196,19 @@ def _server_rules(result: ImportResult) -> Iterator[Text]:
         yield Text(f"    fix: dwctl explain {rule}", style="cyan")
 
 
+_ASKED = "asked afterwards with a dry run, the server did not have the run"
+_NOT_IMPORTED = f"not imported: {_ASKED}"
+_ABSENT = {ImportState.UNKNOWN: f"{_ASKED}; it may still be at work on it"}
+
+
 def _error(error: DwctlError, result: ImportResult) -> Iterator[Text]:
     yield Text(f"  {one_line(error.message)}", style="red")
     if result.asked_and_absent:
-        yield Text("    not imported: asked afterwards with a dry run, the server did not have the run", style="red")
+        yield Text(f"    {_ABSENT.get(result.state, _NOT_IMPORTED)}", style="red")
     if error.where and error.where != result.judged.file:
         yield Text(f"    where: {one_line(error.where)}")
-    if error.reason:
-        yield Text(f"    reason: {one_line(error.reason)}")
+    if reason := error.reason_or_status:
+        yield Text(f"    reason: {one_line(reason)}")
     if error.next_step:
         yield Text(f"    fix: {one_line(error.next_step)}", style="cyan")
 
@@ -201,10 +220,10 @@ def _proof(result: ImportResult) -> Iterator[Text]:
     style = _PROOF_STYLES.get(proof.state, "red")
     yield Text.assemble("  proof: ", (proof.state.value, style), _proof_words(result))
     for comparison in proof.comparisons:
-        if comparison.holds is False:
+        if comparison.holds is False and not proof.not_shown:
             yield Text(
-                f"    {comparison.name}: the bundle says {one_line(str(comparison.expected))}, "
-                f"the server {one_line(str(comparison.found))}",
+                f"    {comparison.name}: the bundle says {one_line(str(comparison.expected))}; "
+                f"the server: {one_line(str(comparison.found))}",
                 style="red",
             )
     if proof.error is not None:
@@ -216,6 +235,11 @@ def _proof_words(result: ImportResult) -> str:
         return ""
     if result.proof.state is ProofState.PRUNED:
         return ": the run is there, its history is gone (retention); archive runs right after the import"
+    if result.proof.not_shown:
+        return (
+            ": the importer has the run, and the server does not show it in this namespace; see `dwctl explain "
+            "run_not_shown`"
+        )
     held = [one.name for one in result.proof.comparisons if one.holds]
     unseen = [one.name for one in result.proof.comparisons if one.holds is None]
     words = f": {', '.join(held)}" if held else ""

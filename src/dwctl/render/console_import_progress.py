@@ -1,4 +1,4 @@
-"""The bar of an import: count, rate, what is in flight, failures, and the time left."""
+"""The bar of an import: count, rate, what is under way, failures, and the time left."""
 
 from __future__ import annotations
 

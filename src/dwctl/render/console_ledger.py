@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TextIO
 
@@ -12,11 +12,13 @@ from rich.live import Live
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.render.console import console_for
-from dwctl.render.console_lines import Cell, columns, fields, heading, write_lines
-from dwctl.render.console_server import or_dash, table, title
+from dwctl.render.console import console_for, folded
+from dwctl.render.console_lines import Cell, columns, fields, heading
+from dwctl.render.console_server import moment, or_dash, title
+from dwctl.render.console_table import Table, print_table, write_lines
 from dwctl.render.text import one_line
-from dwctl.render.wording import size
+from dwctl.render.transfer_wording import link_words
+from dwctl.render.wording import size, to_the_second
 from dwctl.transfer.ledger.audit import AuditReport
 from dwctl.transfer.ledger.log import LedgerEvent
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
@@ -33,6 +35,8 @@ _STYLES: Final = {
     LedgerState.MOVED: "yellow",
 }
 _TOGETHER: Final = 500
+MOST_UNREAD: Final = 10
+"""Files without a run that the status names one by one."""
 
 
 def _state(state: LedgerState) -> Cell:
@@ -56,7 +60,7 @@ def _status_lines(path: str, status: LedgerStatus, age: float | None) -> list[Te
             ("namespace", target.namespace),
             ("import id", target.import_id),
             ("writer", (str(status.writer), "green") if status.writer else "nobody is writing"),
-            ("last event", f"{or_dash(status.last_event_at)}{_age(age)}"),
+            ("last event", f"{moment(status.last_event_at)}{_age(age)}"),
             ("rate", _rate(status)),
             ("head", f"{status.head.seq} {status.head.hash}"),
         ]
@@ -67,8 +71,17 @@ def _status_lines(path: str, status: LedgerStatus, age: float | None) -> list[Te
     if status.skipped_because:
         why = ", ".join(f"{count:,} {one_line(word)}" for word, count in status.skipped_because.items())
         lines.append(Text(f"Left out by choice: {why} (dwctl explain WORD)."))
-    if status.facts.differs:
-        lines.append(Text(f"{counted(status.facts.differs, 'run')} on the server not as in the bundle: "
+    if status.unread:
+        said = f"{counted(len(status.unread), 'file')} gave no run, so nothing of that was imported:"
+        lines.append(Text(said, style="bold red"))
+        lines += [Text(one_line(f"  {one.file}: {one.reason}")) for one in status.unread[:MOST_UNREAD]]
+        if len(status.unread) > MOST_UNREAD:
+            lines.append(Text(f"  … and {len(status.unread) - MOST_UNREAD:,} more (all: --json)"))
+    if status.facts.not_shown:
+        lines.append(Text(f"{counted(status.facts.not_shown, 'run')} imported, and not shown by the server in this "
+                          "namespace: dwctl explain run_not_shown", style="bold red"))  # fmt: skip
+    if differs := status.facts.differs - status.facts.not_shown:
+        lines.append(Text(f"{counted(differs, 'run')} on the server not as in the bundle: "
                           "dwctl ledger list --differs", style="bold red"))  # fmt: skip
     if status.facts.moved_since_import:
         lines.append(Text(f"{counted(status.facts.moved_since_import, 'run')} moved since the import: both runtimes "
@@ -111,6 +124,7 @@ def status_line(status: LedgerStatus) -> str:
     """One line for a log: what changes while an import runs."""
     counts = " ".join(f"{state.value}={count}" for state, count in status.counts.items() if count)
     facts = f"compared={status.facts.compared} differs={status.facts.differs} archived={status.facts.archived}"
+    facts += f" unread={len(status.unread)}" if status.unread else ""
     rate = "-" if status.rate is None else f"{status.rate:.1f}/s"
     writer = f"writer={status.writer.pid}" if status.writer else "writer=none"
     return f"{or_dash(status.last_event_at)} {counts} {facts} rate={rate} {writer}"
@@ -132,7 +146,8 @@ class WatchedStatus:
 
     def show(self, status: LedgerStatus, age: float | None) -> None:
         """Draw the status."""
-        self._live.update(Group(*_status_lines(self._path, status, age)), refresh=True)
+        lines = _status_lines(self._path, status, age)
+        self._live.update(Group(*(part for line in lines for part in folded(self._live.console, line))), refresh=True)
 
 
 # --- rows ---
@@ -142,58 +157,55 @@ def show_rows(rows: Iterable[LedgerRow], stream: TextIO) -> int:
     """Rows one a line, written as they come; returns how many there were."""
     console, remaining, total = console_for(stream), iter(rows), 0
     widths = [0] * len(_HEADINGS)
-    while page := list(islice(remaining, _TOGETHER)):
-        cells = [[(name, "bold") for name in _HEADINGS]] if total == 0 else []
-        cells += [_row_cells(row) for row in page]
-        total += len(page)
-        aligned = _aligned(cells, widths)
+    while page := [_row_cells(row) for row in islice(remaining, _TOGETHER)]:
         if console.is_terminal:
-            for line in aligned:
-                console.print(Text.assemble(*line), soft_wrap=True)
+            print_table(console, Table(_HEADINGS, page, _MAY_GO, indent=""))
         else:  # without rich, which is slow for ten thousand lines
-            stream.writelines("".join(content for content, _ in line).rstrip() + "\n" for line in aligned)
+            cells: list[list[Cell]] = page if total else [list(_HEADINGS), *page]
+            stream.writelines("".join(line).rstrip() + "\n" for line in _aligned(cells, widths))
+        total += len(page)
     console.print(Text(counted(total, "bundle")))
     return total
 
 
 _HEADINGS: Final = ("state", "run", "instance", "type", "attempts", "compared", "archived", "why")
+_MAY_GO: Final = ("archived", "type", "attempts", "run", "compared", "instance")
 
 
-def _row_cells(row: LedgerRow) -> list[tuple[str, str]]:
+def _row_cells(row: LedgerRow) -> list[Cell]:
     compared = "differs" if row.differs_at else "same" if row.compared_at else "-"
     return [
-        (row.state.value, _STYLES.get(row.state, "")),
-        (row.run_id, ""),
-        (row.instance_id or "-", ""),
-        (or_dash(row.workflow_type), ""),
-        (str(row.attempts), ""),
-        (compared, "red" if row.differs_at else ""),
-        ("yes" if row.archived_at else "-", ""),
-        (row.error_reason or ", ".join(row.rules) or row.drift or "", ""),
+        _state(row.state),
+        row.run_id,
+        row.instance_id or "-",
+        or_dash(row.workflow_type),
+        str(row.attempts),
+        (compared, "red") if row.differs_at else compared,
+        "yes" if row.archived_at else "-",
+        row.error_reason or _what_differs(row) or ", ".join(row.rules) or row.drift or "",
     ]
 
 
-def _aligned(rows: list[list[tuple[str, str]]], widths: list[int]) -> Iterator[list[tuple[str, str]]]:
+def _what_differs(row: LedgerRow) -> str:
+    """The reason for a difference, else the names of what differs."""
+    return row.difference_reason or ", ".join(one.partition(":")[0] for one in row.differences)
+
+
+def _aligned(rows: Sequence[Sequence[Cell]], widths: list[int]) -> Iterator[list[str]]:
     """Cells one below the other; the widths only grow, so that pages of rows stand together."""
-    made = [[(one_line(content), style) for content, style in row] for row in rows]
+    made = [[one_line(cell if isinstance(cell, str) else cell[0]) for cell in row] for row in rows]
     for column in range(len(_HEADINGS)):
-        widest = max((cell_len(row[column][0]) for row in made), default=0)
+        widest = max((cell_len(row[column]) for row in made), default=0)
         widths[column] = max(widths[column], widest + 2)
     for row in made:
-        yield [
-            (content + " " * (width - cell_len(content)), style)
-            for (content, style), width in zip(row, widths, strict=True)
-        ]
+        yield [content + " " * (width - cell_len(content)) for content, width in zip(row, widths, strict=True)]
 
 
 def show_row(row: LedgerRow, events: Iterable[LedgerEvent], stream: TextIO) -> None:
     """One run: its row, and every event."""
-    lines = [title(row.run_id), *fields(_row_fields(row)), heading("events")]
-    lines += table(
-        ("event", "time", "what", "facts"),
-        ([str(event.seq), event.at, event.kind, _facts(event)] for event in events),
-    )
-    write_lines(lines, stream)
+    told = [[str(event.seq), to_the_second(event.at), event.kind, _facts(event)] for event in events]
+    table = Table(("event", "time", "what", "facts"), told)
+    write_lines([title(row.run_id), *fields(_row_fields(row)), heading("events"), table], stream)
 
 
 def _row_fields(row: LedgerRow) -> list[tuple[str, Cell]]:
@@ -213,8 +225,8 @@ def _row_fields(row: LedgerRow) -> list[tuple[str, Cell]]:
         ("checksum", row.checksum or ""),
         ("verdict", row.verdict or ""),
         ("rules", ", ".join(row.rules)),
-        ("repaired", "" if row.repair is None else _json(row.repair)),
-        ("left out", "; ".join(_json(link) for link in row.removed_links)),
+        *((name.replace("_", " "), _words(value)) for name, value in (row.repair or {}).items()),
+        ("left out", "; ".join(link_words(link) for link in row.removed_links)),
         ("reason", row.reason or ""),
         ("attempts", str(row.attempts)),
         (
@@ -223,12 +235,22 @@ def _row_fields(row: LedgerRow) -> list[tuple[str, Cell]]:
         ),
         ("way", row.way or ""),
         ("import id", row.import_id or ""),
-        ("compared", row.compared_at or ""),
+        ("compared", to_the_second(row.compared_at or "")),
         ("differs", ("; ".join(row.differences), "red") if row.differences else ""),
-        ("archived", row.archived_at or ""),
-        ("drift", " ".join(part for part in (row.drift, row.drift_at) if part)),
-        ("last change", f"{row.when or '-'} by {who}"),
+        ("archived", to_the_second(row.archived_at or "")),
+        ("drift", " ".join(part for part in (row.drift, to_the_second(row.drift_at or "")) if part)),
+        ("last change", f"{to_the_second(row.when or '-')} by {who}"),
     ]
+
+
+def _words(value: object) -> str:
+    """What was done to a bundle, as the ledger keeps it, in words instead of JSON."""
+    if isinstance(value, Mapping):
+        said = ((name.replace("_", " "), _words(one)) for name, one in value.items())
+        return "; ".join(f"{name}: {one}" for name, one in said if one)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_words(one) for one in value)
+    return "" if value is None else str(value)
 
 
 def _json(value: object) -> str:
@@ -249,11 +271,13 @@ def _facts(event: LedgerEvent) -> str:
 # --- retry and audit ---
 
 
-def show_retry(run_ids: Sequence[str], stream: TextIO) -> None:
-    """The runs that were put back, one a line, and how many."""
+def show_retry(run_ids: Sequence[str], files: Sequence[str], stream: TextIO) -> None:
+    """The runs that were put back, one a line, and how many; and the files that were let go of."""
     lines = [Text(one_line(run_id)) for run_id in run_ids]
     what = "is planned again" if len(run_ids) == 1 else "are planned again"
-    lines.append(Text(f"{counted(len(run_ids), 'bundle')} {what}." if run_ids else "Nothing to put back."))
+    if run_ids or not files:
+        lines.append(Text(f"{counted(len(run_ids), 'bundle')} {what}." if run_ids else "Nothing to put back."))
+    lines += [Text(one_line(f"{file}: gave no run, and is trouble no longer")) for file in files]
     write_lines(lines, stream)
 
 
@@ -275,7 +299,7 @@ def show_audit(path: str, report: AuditReport, stream: TextIO) -> None:
     if report.found > len(report.findings):
         lines.append(Text(f"… and {counted(report.found - len(report.findings), 'more finding')}"))
     for one in report.resealed[:MOST_RESEALED]:
-        links = "; ".join(_json(link) for link in one.removed_links)
+        links = "; ".join(link_words(link) for link in one.removed_links)
         told = f" {one.run_id} without {links}" + (f": {one.reason}" if one.reason else "")
         lines.append(Text.assemble(("resealed by dwctl", "yellow"), one_line(told)))
     if len(report.resealed) > MOST_RESEALED:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import TextIO
 
 from rich.text import Text
 
-from dwctl.render.console import console_for
 from dwctl.render.text import one_line
 
 INDENT = "  "
 """What stands before the lines of a block."""
 
+GAP = 2
+"""Blanks between two columns."""
+
 Cell = str | tuple[str, str]
 """A piece of text, or one with its style."""
-
-
-def write_lines(lines: Iterable[Text], stream: TextIO) -> None:
-    """Write lines to a stream, in colour where it is a terminal; no line is wrapped or cut."""
-    console = console_for(stream)
-    for text in lines:
-        console.print(text, soft_wrap=True)
 
 
 def heading(title: str, note: str = "") -> Text:
@@ -35,11 +29,26 @@ def line(*cells: Cell) -> Text:
     return Text(INDENT).append_text(_joined([_text(cell) for cell in cells]))
 
 
+def labelled(label: str, sentence: str, style: str = "") -> Text:
+    """One line of a block: a sentence, and before it in its own style what it is or is about."""
+    return Text.assemble(INDENT, (f"{one_line(label)}:", style), f" {one_line(sentence)}")
+
+
 def columns(rows: Sequence[Sequence[Cell]]) -> list[Text]:
     """Lines of a block with their cells one below the other."""
+    return [Text(INDENT).append_text(row) for row in text_columns(rows)[0]]
+
+
+def text_columns(rows: Sequence[Sequence[Cell]]) -> tuple[list[Text], int]:
+    """Rows with their cells one below the other, and the column at which the last cell begins."""
     cells = [[_text(cell) for cell in row] for row in rows]
     widths = [max(cell.cell_len for cell in column) for column in zip_longest(*cells, fillvalue=Text())]
-    return [Text(INDENT).append_text(_joined(_padded(row, widths))) for row in cells]
+    return [_joined(_padded(row, widths)) for row in cells], sum(width + GAP for width in widths[:-1])
+
+
+def cell_width(cell: Cell) -> int:
+    """The columns of a terminal that a cell takes."""
+    return _text(cell).cell_len
 
 
 def fields(rows: Iterable[tuple[str, Cell]]) -> list[Text]:
@@ -59,6 +68,6 @@ def _padded(row: Sequence[Text], widths: Sequence[int]) -> list[Text]:
 
 
 def _joined(cells: Sequence[Text]) -> Text:
-    joined = Text("  ").join(cells)
+    joined = Text(" " * GAP).join(cells)
     joined.rstrip()
     return joined

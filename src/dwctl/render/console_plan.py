@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TextIO
@@ -13,7 +12,10 @@ from rich.text import Text
 from dwctl.bundle.findings import Severity
 from dwctl.bundle.rules import RULES
 from dwctl.counted import counted
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
+from dwctl.render.shared_folder import shared_folder
 from dwctl.render.text import one_line
 from dwctl.render.wording import size
 from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, Skip
@@ -38,7 +40,7 @@ _SKIPPED = {
 def show_plan(plan: Plan, stream: TextIO) -> None:
     """Print the plan: rows, reasons, what is unknown, and the counts at the end."""
     console = console_for(stream)
-    folder = _shared_folder(plan.bundles)
+    folder = shared_folder(bundle.file for bundle in plan.bundles)
     _show_rows(console, plan.bundles, folder)
     for line in _reasons(plan.bundles, folder):
         print_line(console, line)
@@ -46,18 +48,6 @@ def show_plan(plan: Plan, stream: TextIO) -> None:
         print_line(console, line)
     console.print()
     print_line(console, summary_line(plan))
-
-
-def _shared_folder(bundles: Sequence[PlannedBundle]) -> str:
-    """The folder that all files lie in, with its separator; empty where there is none, or only one file."""
-    folders = {os.path.dirname(bundle.file) for bundle in bundles}  # noqa: PTH120 - bears any name
-    if len(bundles) < 2 or "" in folders:
-        return ""
-    try:
-        shared = os.path.commonpath(folders)
-    except ValueError:  # absolute names beside relative ones
-        return ""
-    return f"{shared.rstrip('/')}/" if shared else ""
 
 
 def _show_rows(console: Console, bundles: Sequence[PlannedBundle], folder: str) -> None:
@@ -68,36 +58,29 @@ def _show_rows(console: Console, bundles: Sequence[PlannedBundle], folder: str) 
         return
     if folder:
         print_line(console, Text(f"in {one_line(folder)}", style="dim"))
-    narrow = console.width < _ROOM_FOR_ALL
-    table = plain_table(*(name for name, wide in _COLUMNS.items() if not (narrow and wide)))
-    for bundle in shown:
-        cells = zip(_COLUMNS.values(), _cells(bundle, folder), strict=True)
-        table.add_row(*(cell for wide, cell in cells if not (narrow and wide)))
-    console.print(table)
+    print_table(console, Table(_HEADINGS, [_cells(bundle, folder) for bundle in shown], _MAY_GO, indent=""))
     if len(shown) < len(bundles):
         rest = counted(len(bundles) - len(shown), "bundle")
         console.print(Text(f"… and {rest} not shown here; --output jsonl has a line for each", style="dim"))
 
 
-_ROOM_FOR_ALL = 150
-_COLUMNS = {
-    "action": False, "bundle": False, "instance": True, "run": True, "type": True, "status": False, "size": False,
-    "way": True, "why": False,
-}  # fmt: skip
-"""Each column, and whether it is left out on a narrow terminal."""
+_HEADINGS = ("action", "bundle", "instance", "run", "type", "status", "size", "way", "why")
+_MAY_GO = ("run", "way", "instance", "type", "size", "status")
 
 
-def _cells(bundle: PlannedBundle, folder: str) -> Iterator[Text]:
+def _cells(bundle: PlannedBundle, folder: str) -> list[Cell]:
     run = bundle.run
-    yield Text(bundle.action.value, style=_STYLES[bundle.action])
-    yield Text(one_line(bundle.file.removeprefix(folder)))
-    yield Text(one_line((run and run.instance_id) or "-"))
-    yield Text(str(run.run_number) if run else "-")
-    yield Text(one_line(run.workflow_type) if run else "-")
-    yield Text(one_line(run.status) if run else "-")
-    yield Text(size(bundle.file_bytes) if bundle.file_bytes else "-")
-    yield Text(bundle.way.value if bundle.way else "-")
-    yield Text(one_line(_why(bundle)))
+    return [
+        ("done" if bundle.skip is Skip.DONE else bundle.action.value, _STYLES[bundle.action]),
+        bundle.file.removeprefix(folder),
+        (run and run.instance_id) or "-",
+        str(run.run_number) if run else "-",
+        run.workflow_type if run else "-",
+        run.status if run else "-",
+        size(bundle.file_bytes) if bundle.file_bytes else "-",
+        bundle.way.value if bundle.way else "-",
+        _why(bundle),
+    ]
 
 
 def _why(bundle: PlannedBundle) -> str:
@@ -154,11 +137,14 @@ def _unknowns(plan: Plan, folder: str) -> Iterator[Text]:
 def summary_line(plan: Plan) -> Text:
     """The counts in one line, where they go, and how much was asked for it."""
     counts = plan.actions
+    done = sum(bundle.skip is Skip.DONE for bundle in plan.bundles)
     words = {
         PlanAction.IMPORT: "to import", PlanAction.WAIT: "to import after their partners",
-        PlanAction.REFUSE: "refused", PlanAction.SKIP: "left out",
+        PlanAction.REFUSE: "refused",
     }  # fmt: skip
     parts = [f"{counts[action]:,} {word}" for action, word in words.items() if counts[action]]
+    left_out = {"done before": done, "left out": counts[PlanAction.SKIP] - done}
+    parts += [f"{count:,} {word}" for word, count in left_out.items() if count]
     where = f" into {plan.options.namespace} at {plan.server}" if plan.server else ", no target asked"
     asked = ""
     if plan.survey is not None:

@@ -8,8 +8,9 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.render.console_lines import Cell, fields, heading, line, write_lines
-from dwctl.render.console_server import or_dash, status, table, title, types
+from dwctl.render.console_lines import Cell, fields, heading, line
+from dwctl.render.console_server import moment, or_dash, status, title, types
+from dwctl.render.console_table import Table, write_lines
 from dwctl.render.text import one_line
 from dwctl.server.results import Lease, TaskCounts, TaskQueue, Worker
 
@@ -18,9 +19,9 @@ _NOBODY = "nobody polls this queue"
 
 def show_task_queues(namespace: str, found: Sequence[TaskQueue], stream: TextIO) -> None:
     """Queues one a line, each with whether somebody polls it."""
-    lines = table(
+    table = Table(
         ("queue", "polled", "active", "stale", "ready", "leased", "expired leases", "admission"),
-        (
+        [
             [
                 queue.name,
                 _polled(queue),
@@ -32,10 +33,11 @@ def show_task_queues(namespace: str, found: Sequence[TaskQueue], stream: TextIO)
                 status(queue.workflow_tasks.admission),
             ]
             for queue in found
-        ),
+        ],
+        may_go=("expired leases", "stale", "leased"),
     )
     unpolled = [queue.name for queue in found if queue.polled is False]
-    lines.append(Text(one_line(f"{counted(len(found), 'task queue')} in {namespace}")))
+    lines: list[Text | Table] = [table, Text(one_line(f"{counted(len(found), 'task queue')} in {namespace}"))]
     if unpolled:
         lines.append(Text(one_line(f"nobody polls: {', '.join(unpolled)}"), style="bold yellow"))
     write_lines(lines, stream)
@@ -43,7 +45,7 @@ def show_task_queues(namespace: str, found: Sequence[TaskQueue], stream: TextIO)
 
 def show_task_queue(namespace: str, queue: TaskQueue, stream: TextIO) -> None:
     """One queue: what waits, who polls, who holds a lease."""
-    lines = [title(queue.name, f"in {namespace}")]
+    lines: list[Text | Table] = [title(queue.name, f"in {namespace}")]
     if queue.polled is False:
         known = "the server knows neither a worker nor a task of it" if not queue.backlog else "tasks wait there"
         lines.append(Text.assemble((f"{_NOBODY}; ", "bold yellow"), known))
@@ -80,24 +82,25 @@ def _counts(counts: TaskCounts) -> str:
     )
 
 
-def _pollers(pollers: Sequence[Worker]) -> list[Text]:
+def _pollers(pollers: Sequence[Worker]) -> list[Text | Table]:
     if not pollers:
         return []
     return [
         heading("pollers"),
-        *table(
-            ("worker", "status", "runtime", "build", "workflow types", "heartbeat ends"),
-            (
+        Table(
+            ("worker", "status", "runtime", "build", "heartbeat ends", "workflow types"),
+            [
                 [
                     poller.worker_id,
                     status(poller.status),
                     or_dash(poller.runtime),
                     or_dash(poller.build_id),
+                    moment(poller.heartbeat_expires_at),
                     types(poller.workflow_types),
-                    or_dash(poller.heartbeat_expires_at),
                 ]
                 for poller in pollers
-            ),
+            ],
+            may_go=("runtime", "build", "heartbeat ends"),
         ),
     ]
 
@@ -112,7 +115,7 @@ def _leases(leases: Sequence[Lease]) -> list[Text]:
                 lease.task_id,
                 or_dash(lease.workflow_id),
                 f"held by {or_dash(lease.lease_owner)}",
-                ("expired", "red") if lease.is_expired else f"until {or_dash(lease.lease_expires_at)}",
+                ("expired", "red") if lease.is_expired else f"until {moment(lease.lease_expires_at)}",
             )
             for lease in leases
         ),

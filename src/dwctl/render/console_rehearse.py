@@ -13,7 +13,7 @@ from dwctl.counted import counted
 from dwctl.errors import ExitCode
 from dwctl.render.console import console_for, print_line
 from dwctl.render.console_lines import heading
-from dwctl.render.console_server import table
+from dwctl.render.console_table import Table, write_lines
 from dwctl.render.text import one_line
 from dwctl.transfer.rehearsals.play import PlayResult, Step, StepResult, StepState
 from dwctl.transfer.rehearsals.steps import PHASES
@@ -104,8 +104,8 @@ def show_play(result: PlayResult, next_step: str, stream: TextIO) -> None:
         (step.id, (step.state.value, _STYLES[step.state]), _time(step), f"{step.phase}  {step.title}")
         for step in result.steps
     ]
-    lines = [heading("The play", f"namespace {one_line(result.namespace)}")]
-    lines += table(("step", "state", "time", "phase"), rows)
+    lines: list[Text | Table] = [heading("The play", f"namespace {one_line(result.namespace)}")]
+    lines.append(Table(("step", "state", "time", "phase"), rows))
     if result.left_open:
         lines += [heading("Left open", "runs that nothing here can bring to their end")]
         lines += _named(result.left_open)
@@ -114,9 +114,7 @@ def show_play(result: PlayResult, next_step: str, stream: TextIO) -> None:
         word, style = "interrupted", "bold yellow"
     verdict = Text.assemble("\n", (f"Rehearsal {word}", style), f" in {result.seconds:.1f} s: {_counts(result)}")
     lines += [verdict, Text.assemble((f"Exit code {int(result.exit_code)}.", "bold"), f" Next: {one_line(next_step)}")]
-    console = console_for(stream)
-    for line in lines:
-        print_line(console, line)
+    write_lines(lines, stream)
 
 
 def _time(step: StepResult) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from rich.text import Text
 
 from dwctl import __version__
 from dwctl.counted import counted
-from dwctl.render.console_lines import Cell, columns, fields, line, write_lines
+from dwctl.render.console_lines import Cell, fields, labelled
+from dwctl.render.console_table import Table, write_lines
 from dwctl.render.text import one_line
+from dwctl.render.wording import to_the_second
 from dwctl.server.compatibility import Compatibility
 from dwctl.server.health import HealthReport
 from dwctl.server.results import ClusterInfo, Namespace, Probe, Worker
@@ -42,19 +44,18 @@ def title(text: str, *rest: str) -> Text:
     return Text.assemble((one_line(text), "bold"), *(f"  {one_line(part)}" for part in rest if part))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> list[Text]:
-    """Lines with their cells one below the other, under headings."""
-    return columns([[(heading, "bold") for heading in headings], *rows])
-
-
 def or_dash(value: object) -> str:
     """A value that may be missing."""
     return "-" if value is None or value == "" else str(value)
 
 
+def moment(time: str | None) -> str:
+    """A time that may be missing, to the second; the fraction stands in the JSON."""
+    return or_dash(time and to_the_second(time))
+
+
 def show_health(url: str, report: HealthReport, stream: TextIO) -> None:
     """Each check of both probes, and the verdict that ready gives."""
-    lines = [title(url)]
     probes = (
         ("health", report.health, report.health_error),
         ("ready", report.ready, report.ready_error),
@@ -65,10 +66,9 @@ def show_health(url: str, report: HealthReport, stream: TextIO) -> None:
             rows.append([name, "", ("failed", "red"), error.message if error else "not asked"])
         else:
             rows += _probe_rows(name, probe)
-    lines += table(("probe", "check", "status", "what to do"), rows)
     verdict = ("ready", "bold green") if report.is_ready else ("not ready", "bold red")
-    lines.append(Text.assemble(verdict))
-    write_lines(lines, stream)
+    table = Table(("probe", "check", "status", "what to do"), rows)
+    write_lines([title(url), table, Text.assemble(verdict)], stream)
 
 
 def _probe_rows(name: str, probe: Probe) -> list[list[Cell]]:
@@ -102,26 +102,25 @@ def show_cluster(url: str, info: ClusterInfo, stream: TextIO) -> None:
 
 def show_compatibility(url: str, result: Compatibility, stream: TextIO) -> None:
     """Each requirement, and the verdict with both versions."""
-    lines = [title(url, f"server {or_dash(result.info.version)}", f"dwctl {__version__}")]
-    lines += table(
-        ("requirement", "fit", "needed", "the server has"),
-        ([row.id, status(row.fit.value), row.needed, row.found] for row in result.requirements),
-    )
-    for row in result.requirements:
-        if row.fit.value != "ok" and row.next_step:
-            lines.append(line(f"{row.id}:", row.next_step))
+    rows = [[row.id, status(row.fit.value), row.needed, row.found] for row in result.requirements]
     verdict = ("they fit together", "bold green") if result.fits else ("they do not fit together", "bold red")
-    lines.append(Text.assemble(verdict))
+    lines: list[Text | Table] = [
+        title(url, f"server {or_dash(result.info.version)}", f"dwctl {__version__}"),
+        Table(("requirement", "fit", "needed", "the server has"), rows, may_go=("needed",)),
+        *(labelled(row.id, f"needed is {row.needed}. {row.next_step}")
+          for row in result.requirements if row.fit.value != "ok" and row.next_step),
+        Text.assemble(verdict),
+    ]  # fmt: skip
     write_lines(lines, stream)
 
 
 def show_namespaces(found: Sequence[Namespace], stream: TextIO) -> None:
     """Namespaces one a line."""
-    lines = table(
+    table = Table(
         ("namespace", "status", "retention", "description"),
-        ([space.name, status(space.status), _retention(space), or_dash(space.description)] for space in found),
+        [[space.name, status(space.status), _retention(space), or_dash(space.description)] for space in found],
     )
-    write_lines([*lines, Text(counted(len(found), "namespace"))], stream)
+    write_lines([table, Text(counted(len(found), "namespace"))], stream)
 
 
 def show_namespace(found: Namespace, outcome: str | None, stream: TextIO) -> None:
@@ -132,7 +131,7 @@ def show_namespace(found: Namespace, outcome: str | None, stream: TextIO) -> Non
             ("status", status(found.status)),
             ("retention", _retention(found)),
             ("description", or_dash(found.description)),
-            ("created", or_dash(found.created_at)),
+            ("created", moment(found.created_at)),
         ]
     )
     write_lines(lines, stream)
@@ -146,24 +145,25 @@ def _retention(space: Namespace) -> str:
 
 def show_workers(namespace: str, found: Sequence[Worker], stream: TextIO) -> None:
     """Workers one a line, and how many of them are alive."""
-    lines = table(
-        ("worker", "status", "queue", "runtime", "build", "workflow types", "last heartbeat"),
-        (
+    table = Table(
+        ("worker", "status", "queue", "runtime", "build", "last heartbeat", "workflow types"),
+        [
             [
                 worker.worker_id,
                 status(worker.status),
                 or_dash(worker.task_queue),
                 or_dash(worker.runtime),
                 or_dash(worker.build_id),
+                moment(worker.last_heartbeat_at),
                 types(worker.workflow_types),
-                or_dash(worker.last_heartbeat_at),
             ]
             for worker in found
-        ),
+        ],
+        may_go=("runtime", "build", "last heartbeat", "queue"),
     )
     alive = sum(worker.status == "active" for worker in found)
     summary = f"{counted(len(found), 'worker')} in {namespace}, {alive} active"
-    write_lines([*lines, Text(one_line(summary), style="" if alive else "bold yellow")], stream)
+    write_lines([table, Text(one_line(summary), style="" if alive else "bold yellow")], stream)
 
 
 def show_worker(found: Worker, stream: TextIO) -> None:
@@ -181,8 +181,8 @@ def show_worker(found: Worker, stream: TextIO) -> None:
             ("activity types", types(found.activity_types)),
             ("workflow tasks at once", or_dash(found.max_concurrent_workflow_tasks)),
             ("activity tasks at once", or_dash(found.max_concurrent_activity_tasks)),
-            ("last heartbeat", or_dash(found.last_heartbeat_at)),
-            ("registered", or_dash(found.registered_at)),
+            ("last heartbeat", moment(found.last_heartbeat_at)),
+            ("registered", moment(found.registered_at)),
         ]
     )
     write_lines(lines, stream)

@@ -11,7 +11,8 @@ from dwctl.bundle.open_work import OpenItem
 from dwctl.bundle.summary import BundleSummary, CodecUse, Identity, State
 from dwctl.bundle.timeline import TimelineEntry
 from dwctl.counted import counted
-from dwctl.render.console_lines import Cell, columns, fields, heading, line, write_lines
+from dwctl.render.console_lines import Cell, columns, fields, heading, line
+from dwctl.render.console_table import write_lines
 from dwctl.render.text import one_line
 from dwctl.render.wording import size
 

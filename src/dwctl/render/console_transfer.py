@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TextIO
 
+from rich.console import Console
 from rich.text import Text
 
 from dwctl.counted import counted
 from dwctl.render import transfer_wording as wording
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
 from dwctl.render.text import one_line
 from dwctl.transfer.report.standing import STANDINGS, Kind
 from dwctl.transfer.report.transfer_report import Answer, TransferReport
@@ -28,14 +31,14 @@ def show_report(report: TransferReport, stream: TextIO) -> None:
         for finding in report.ledger.audit.findings[:_MOST]:
             place = finding.run_id if finding.seq is None else f"event {finding.seq}"
             print_line(console, Text(f"  {one_line(place or 'the file')}: {one_line(finding.what)}", style="red"))
-    table = plain_table("bundles", "standing", "which means")
-    for standing, count in report.counts.items():
-        if count:
-            row = STANDINGS[standing]
-            table.add_row(f"{count:,}", Text(row.title, style=_STYLES[row.kind]), row.meaning)
-    console.print(table)
-    for line in (*_reasons(report), *_facts(report), *_steps(report)):
+    rows: list[list[Cell]] = [
+        [f"{count:,}", (STANDINGS[standing].title, _STYLES[STANDINGS[standing].kind]), STANDINGS[standing].meaning]
+        for standing, count in report.counts.items() if count
+    ]  # fmt: skip
+    print_table(console, Table(("bundles", "standing", "which means"), rows, indent=""))
+    for line in (*_reasons(report), *_facts(report)):
         print_line(console, line)
+    _print_steps(report, console)
     console.print()
     answer = Text.assemble((wording.answer_word(report), "bold green" if good else "bold red"), ". ")
     print_line(console, answer.append(wording.answer_sentence(report)))
@@ -75,10 +78,11 @@ def _facts(report: TransferReport) -> Iterator[Text]:
         yield Text(f"audit {said}; head {report.ledger.head.hash} (event {report.ledger.head.seq:,})")
 
 
-def _steps(report: TransferReport) -> Iterator[Text]:
+def _print_steps(report: TransferReport, console: Console) -> None:
+    """What to do next; a command is never folded, so that it can be copied."""
     if report.steps:
-        yield Text()
+        console.print()
     for step in report.steps:
-        yield Text(f"next: {one_line(step.why)}")
+        print_line(console, Text(f"next: {one_line(step.why)}"))
         if step.command is not None:
-            yield Text(f"  $ {one_line(step.command)}", style="bold")
+            console.print(Text(f"  $ {one_line(step.command)}", style="bold"), soft_wrap=True)

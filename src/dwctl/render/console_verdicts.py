@@ -14,7 +14,10 @@ from dwctl.bundle.restoration import Restoration
 from dwctl.bundle.rules import RULES
 from dwctl.bundle.verify import Outcome
 from dwctl.counted import counted
-from dwctl.render.console import console_for, plain_table, print_line
+from dwctl.render.console import console_for, print_line
+from dwctl.render.console_lines import Cell
+from dwctl.render.console_table import Table, print_table
+from dwctl.render.shared_folder import shared_folder
 from dwctl.render.text import one_line
 from dwctl.render.wording import message, size
 from dwctl.transfer.files.verification import FileVerdict, Tally
@@ -68,29 +71,35 @@ class VerdictTable:
     def _show_table(self, console: Console) -> None:
         if not self.shown:
             return
-        table = plain_table("verdict", "bundle", "instance", "type", "status", "size", "findings")
-        for judged in self.shown:
-            table.add_row(*_cells(judged))
-        console.print(table)
+        folder = shared_folder(judged.file for judged in self.shown) if console.is_terminal else ""
+        if folder:
+            print_line(console, Text(f"in {one_line(folder)}", style="dim"))
+        print_table(console, Table(_HEADINGS, [_cells(judged, folder) for judged in self.shown], _MAY_GO, indent=""))
         if self.left_out:
             console.print(Text(f"… and {counted(self.left_out, 'bundle')} not shown here", style="dim"))
 
 
-def _cells(judged: FileVerdict) -> Iterator[Text]:
+_HEADINGS = ("verdict", "bundle", "instance", "type", "status", "size", "findings")
+_MAY_GO = ("instance", "type", "size", "status")
+
+
+def _cells(judged: FileVerdict, folder: str) -> list[Cell]:
     verdict, outcome = judged.verdict, judged.outcome
-    yield Text(outcome.value, style=_STYLES[outcome])
-    yield Text(one_line(judged.file))
     run = verdict.run if verdict is not None else None
-    yield Text(one_line(run.instance_id or "-") if run else "-")
-    yield Text(one_line(run.workflow_type) if run else "-")
-    yield Text(one_line(run.status) if run else "-")
-    yield Text(size(verdict.size) if verdict is not None else "-")
-    yield Text(_rules_in_short(judged))
+    return [
+        (outcome.value, _STYLES[outcome]),
+        judged.file.removeprefix(folder),
+        (run.instance_id or "-") if run else "-",
+        run.workflow_type if run else "-",
+        run.status if run else "-",
+        size(verdict.size) if verdict is not None else "-",
+        _rules_in_short(judged),
+    ]
 
 
 def _rules_in_short(judged: FileVerdict) -> str:
     if judged.verdict is None:
-        return one_line(judged.problem.message) if judged.problem else ""
+        return judged.problem.message if judged.problem else ""
     rules = list(dict.fromkeys(finding.rule for finding in _telling(list(judged.findings))))
     more = f" +{len(rules) - 2}" if len(rules) > 2 else ""
     return ", ".join(rules[:2]) + more

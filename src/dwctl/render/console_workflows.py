@@ -7,9 +7,11 @@ from typing import TextIO
 from rich.text import Text
 
 from dwctl.counted import counted
-from dwctl.render.console_lines import Cell, fields, heading, write_lines
-from dwctl.render.console_server import or_dash, table, title
+from dwctl.render.console_lines import Cell, fields, heading
+from dwctl.render.console_server import moment, or_dash, title
+from dwctl.render.console_table import Table, write_lines
 from dwctl.render.text import one_line
+from dwctl.render.wording import to_the_second
 from dwctl.server.results import Run, RunRow, WorkflowView
 from dwctl.server.walk import Walk
 
@@ -18,22 +20,23 @@ _STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "termin
 
 def show_workflows(namespace: str, walk: Walk, stream: TextIO) -> None:
     """Runs one a line, and whether that is all of them."""
-    lines = table(
+    table = Table(
         ("workflow", "run", "type", "status", "queue", "started", "closed"),
-        (
+        [
             [
                 row.workflow_id,
                 row.run_id,
                 or_dash(row.workflow_type),
                 _status(row),
                 or_dash(row.task_queue),
-                or_dash(row.started_at),
-                or_dash(row.closed_at),
+                moment(row.started_at),
+                moment(row.closed_at),
             ]
             for row in walk.rows
-        ),
+        ],
+        may_go=("closed", "queue", "started", "type"),
     )
-    lines.append(Text(one_line(f"{counted(len(walk.rows), 'run')} in {namespace}")))
+    lines: list[Text | Table] = [table, Text(one_line(f"{counted(len(walk.rows), 'run')} in {namespace}"))]
     if not walk.complete:
         said = "the list changed faster than it could be read: runs may be missing; run it again"
         lines.append(Text(said, style="bold red"))
@@ -42,7 +45,7 @@ def show_workflows(namespace: str, walk: Walk, stream: TextIO) -> None:
 
 def show_workflow(view: WorkflowView, stream: TextIO) -> None:
     """One run with what it waits for, and the runs of its workflow."""
-    lines = [title(view.workflow_id)]
+    lines: list[Text | Table] = [title(view.workflow_id)]
     if view.run is not None:
         lines += fields(_fields(view.run))
     if view.describe_error is not None:
@@ -50,20 +53,19 @@ def show_workflow(view: WorkflowView, stream: TextIO) -> None:
         lines.append(Text(one_line(said), style="bold red"))
     lines.append(heading("runs", "" if view.runs else "none"))
     if view.runs:
-        lines += table(
-            ("number", "run", "status", "queue", "started", "closed"),
-            (
-                [
-                    or_dash(row.run_number),
-                    row.run_id,
-                    _status(row),
-                    or_dash(row.task_queue),
-                    or_dash(row.started_at),
-                    or_dash(row.closed_at),
-                ]
-                for row in view.runs
-            ),
-        )
+        runs = [
+            [
+                or_dash(row.run_number),
+                row.run_id,
+                _status(row),
+                or_dash(row.task_queue),
+                moment(row.started_at),
+                moment(row.closed_at),
+            ]
+            for row in view.runs
+        ]
+        headings = ("number", "run", "status", "queue", "started", "closed")
+        lines.append(Table(headings, runs, may_go=("queue", "closed", "started")))
     write_lines(lines, stream)
 
 
@@ -83,9 +85,9 @@ def _fields(run: Run) -> list[tuple[str, Cell]]:
         ("business key", row.business_key or ""),
         ("compatibility", run.compatibility or ""),
         ("codec", or_dash(run.payload_codec)),
-        ("started", or_dash(row.started_at)),
-        ("closed", row.closed_at or ""),
-        ("last progress", or_dash(run.last_progress_at)),
+        ("started", moment(row.started_at)),
+        ("closed", to_the_second(row.closed_at or "")),
+        ("last progress", moment(run.last_progress_at)),
         ("engine source", run.engine_source or ""),
         ("import id", run.import_id or ""),
     ]

@@ -10,7 +10,7 @@ from dwctl.render.json_verdicts import finding_item, repair_item, verdict_item
 from dwctl.transfer.imports.outcomes import ImportResult, ImportState, ImportTally, Resealed, RunUsed
 from dwctl.transfer.imports.proof import Proof
 
-_NOT_READ = frozenset({ImportState.NOT_TRIED, ImportState.SKIPPED})
+_NOT_READ = frozenset({ImportState.NOT_TRIED, ImportState.DONE, ImportState.SKIPPED})
 
 
 def import_item(result: ImportResult) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def import_summary(tally: ImportTally, used: RunUsed | None = None) -> dict[str,
         "repaired": tally.repaired,
         "resealed": tally.resealed,
         "archived": tally.archived,
+        "compared_again": tally.compared_again,
         "reasons": dict(tally.reasons.most_common()),
         "skipped_because": dict(tally.skipped),
         **({} if used is None else {"run": _used(used, tally)}),

@@ -30,6 +30,7 @@ def status_document(path: str, status: LedgerStatus, age: float | None) -> dict[
         "total": status.total,
         "states": {state.value: count for state, count in status.counts.items()},
         "skipped_because": dict(status.skipped_because),
+        "unread": [{"file": one.file, "reason": one.reason, "text": one.text, "at": one.when} for one in status.unread],
         **asdict(status.facts),
     }
 
@@ -50,11 +51,12 @@ def show_document(path: str, run: dict[str, Any], events: Iterable[LedgerEvent])
     }  # fmt: skip
 
 
-def retry_document(path: str, run_ids: Iterable[str]) -> dict[str, Any]:
-    """The runs that were put back to `planned`."""
+def retry_document(path: str, run_ids: Iterable[str], files: Iterable[str]) -> dict[str, Any]:
+    """The runs that were put back to `planned`, and the files without a run that were let go of."""
     found = list(run_ids)
     return {
         "schema": "dwctl.ledger-retry", "schema_version": 1, "ledger": path, "total": len(found), "run_ids": found,
+        "files": list(files),
     }  # fmt: skip
 
 

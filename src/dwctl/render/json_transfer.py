@@ -42,6 +42,11 @@ def report_head(report: TransferReport) -> dict[str, Any]:
         "archived": report.archived,
         "not_archived": len(report.not_archived),
         "drift_unknown": report.drift_unknown,
+        "unmoved": {
+            "count": len(report.unmoved_at),
+            "oldest": report.unmoved_at[0] if report.unmoved_at else None,
+            "newest": report.unmoved_at[-1] if report.unmoved_at else None,
+        },
         "archiving_is_open": report.archiving_is_open,
         "travel": None if report.travel is None else _travel(report.travel),
         "digest": None if report.digest is None
@@ -80,8 +85,9 @@ def bundle_item(bundle: ReportedBundle) -> dict[str, Any]:
         "differences": list(row.differences),
         "archived_at": row.archived_at,
         "drift": row.drift,
+        "drift_at": row.drift_at,
         "restored": None if bundle.restored is None else dict(bundle.restored),
-        "resealed": None if not row.removed_links and bundle.resealed is None else _resealed(bundle),
+        "resealed": _resealed(bundle) if bundle.went_without_links else None,
     }
 
 

@@ -12,7 +12,7 @@ from dwctl.transfer.report.standing import STANDINGS, Kind, Standing
 from dwctl.transfer.report.transfer_report import Answer, ReportedBundle, TransferReport
 
 _ANSWERED: Final = frozenset({
-    Standing.REFUSED, Standing.DIFFERS, Standing.IN_BOTH, Standing.MOVED_ON, Standing.BLOCKED,
+    Standing.REFUSED, Standing.DIFFERS, Standing.NOT_SHOWN, Standing.IN_BOTH, Standing.MOVED_ON, Standing.BLOCKED,
 })  # fmt: skip
 """Standings that are an answer; in the other bad ones there is none."""
 
@@ -91,11 +91,13 @@ def _details(bundle: ReportedBundle, fixes: dict[str | None, str | None]) -> tup
 
 
 def _changed(bundle: ReportedBundle) -> tuple[str, ...]:
-    """What was done to the bytes; a resealed bundle is never called verified."""
+    """What was done to the bytes, and by which import; a resealed bundle is never called verified."""
     lines = []
+    if bundle.before:
+        lines.append("done before: an earlier import brought it there, and this one sent nothing of it")
     if bundle.restored is not None:
         lines.append(f"repaired, proven by the recorded checksum: {wording.restored_words(bundle)}")
-    if bundle.resealed is not None or bundle.row.removed_links:
+    if bundle.went_without_links:
         before, after = wording.seals_of(bundle)
         lines += [f"resealed by dwctl, without the link {wording.link_words(one)}" for one in bundle.row.removed_links]
         lines.append(f"resealed by dwctl: checksum {before} before, {after} after; because: {bundle.row.reason or '-'}")

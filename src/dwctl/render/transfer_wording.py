@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from dwctl.counted import counted
@@ -46,11 +46,20 @@ def notes(report: TransferReport) -> list[str]:
     """What a reader should know that decides nothing: what nobody was asked, and what time may take."""
     found = []
     if report.drift_unknown and not only_asked(report):
-        runs = counted(report.drift_unknown, "open run")
-        found.append(f"Of {runs} on the server nobody has said whether the embedded application moved them since.")
+        runs = f"{counted(report.drift_unknown, 'run')} that came open"
+        found.append(f"Of {runs} nobody has said whether the embedded copy has moved since.")
+    if report.unmoved_at and not only_asked(report):
+        found.append(_unmoved(report.unmoved_at))
     if report.not_archived and not report.archiving_is_open:
         found.append(not_archived(report))
     return found
+
+
+def _unmoved(times: Sequence[str]) -> str:
+    """That embedded copies had not moved, and as of when: they may have since."""
+    first, last = moment(times[0]), moment(times[-1])
+    when = f"as of {first}" if first == last else f"when it was looked at, between {first} and {last}"
+    return f"Of {counted(len(times), 'run')} that came open the embedded copy had not moved {when}."
 
 
 def title(report: TransferReport) -> str:
@@ -74,17 +83,12 @@ def answer_sentence(report: TransferReport) -> str:
         found = counted(report.ledger.audit.found, "finding")
         partly = f"; {report.ledger.unreadable}" if report.ledger.unreadable else ""
         return f"The audit has {found}{partly}. It is not what its writer left, so nothing below is proven."
-    total, good = len(report.bundles), report.kinds[Kind.GOOD]
+    total = len(report.bundles)
     if report.answer is Answer.NOTHING:
         return f"{counted(total, 'bundle')}, and none of them was to be sent."
     chosen = total - report.kinds[Kind.LEFT_OUT]
-    how = "would be imported" if only_asked(report) else "arrived: on the server, compared, and the same"
-    first = (
-        f"{'All ' if chosen > 1 else ''}{counted(chosen, 'bundle')} {how}"
-        if good == chosen
-        else f"{good:,} of {chosen:,} bundles {how}"
-    )
-    rest = [
+    first, *rest = _would_arrive(report, chosen) if only_asked(report) else _arrived(report, chosen)
+    rest += [
         f"{count:,} {STANDINGS[standing].title}" for standing, count in report.counts.items()
         if count and STANDINGS[standing].kind in {Kind.TROUBLE, Kind.OPEN}
     ]  # fmt: skip
@@ -93,6 +97,28 @@ def answer_sentence(report: TransferReport) -> str:
     left_out = report.kinds[Kind.LEFT_OUT]
     said = f"{first}{'; ' if rest else ''}{', '.join(rest)}."
     return f"{said} {counted(left_out, 'bundle')} left out by choice." if left_out else said
+
+
+def _would_arrive(report: TransferReport, chosen: int) -> list[str]:
+    """What a dry run or a plan says of the good ones: those to be imported, and those that are there already."""
+    would, there = report.counts[Standing.WOULD_ARRIVE], report.counts[Standing.ARRIVED]
+    if there == chosen:
+        are = "are" if chosen > 1 else "is"
+        return [f"{_of(chosen, chosen)} {are} on the server already, compared, and the same: nothing is left to import"]
+    return [f"{_of(would, chosen)} would be imported", *([f"{there:,} on the server already"] if there else [])]
+
+
+def _arrived(report: TransferReport, chosen: int) -> list[str]:
+    """What an import or a transfer says of the good ones; those that the command only found there are counted."""
+    before = sum(bundle.before for bundle in report.of(Standing.ARRIVED))
+    said = f"{_of(report.kinds[Kind.GOOD], chosen)} arrived: on the server, compared, and the same"
+    return [said, *([f"{before:,} of them before this import"] if before else [])]
+
+
+def _of(good: int, chosen: int) -> str:
+    if good != chosen:
+        return f"{good:,} of {chosen:,} bundles"
+    return f"{'All ' if chosen > 1 else ''}{counted(chosen, 'bundle')}"
 
 
 def name_of(bundle: ReportedBundle) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dwctl.bundle.findings import Finding
 from dwctl.bundle.rules import RULES
 
@@ -15,6 +17,14 @@ def message(finding: Finding) -> str:
     )
     meaning = RULES[finding.rule].meaning
     return f"{meaning.removesuffix('.')} ({facts})." if facts else meaning
+
+
+def to_the_second(time: str) -> str:
+    """A moment as a person reads it: `2026-11-23T08:00:00Z` for `2026-11-23T08:00:00.123456Z`."""
+    return _FRACTION.sub(r"\1", time)
+
+
+_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+")
 
 
 def size(count: int) -> str:

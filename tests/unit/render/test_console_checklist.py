@@ -13,6 +13,7 @@ from dwctl.checklist.gate.check import Check, Severity, State
 from dwctl.checklist.gate.comparison import Change, Comparison, Kind
 from dwctl.checklist.gate.items import Phase
 from dwctl.checklist.gate.results import Attestation, GateResult, Result, Waiver
+from dwctl.checklist.gate.selection import Selection
 from dwctl.checklist.gate.table import CHECKS
 from dwctl.errors import ServerUnreachable
 from dwctl.render.console_checklist import show_checks, show_gate, show_record
@@ -84,9 +85,9 @@ C  workers
 
 F  close  1 check left out by --phase deploy
 
-  does not count:  the waiver of x expired
+  does not count: the waiver of x expired
 
-  note:  not needed
+  note: not needed
 """.splitlines()
         + shown(some()).splitlines()[-4:]
     )
@@ -162,6 +163,35 @@ def test_after_an_open_phase_the_next_one_is_named_and_the_gate_is_not_called_op
     assert not shown(gate(result(check(), PASS), part, *rest)).splitlines()[-1].startswith("  next phase")
 
 
+def selected(*phases: Phase, **words: tuple[str, ...]) -> GateResult:
+    """A run of the whole table in which everything that is asked is unknown."""
+    chosen = Selection(phases, **words)
+    return gate(*(
+        result(one, UNKNOWN, "no server") if (why := chosen.why_left_out(one)) is None
+        else replace(result(one, SKIPPED, why), left_out=True)
+        for one in CHECKS
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", [None, *Phase])
+@pytest.mark.parametrize("words", [*map(str, range(1, 13)), "types.runs"])
+@pytest.mark.parametrize("option", ["only", "skip"])
+def test_every_choice_of_phase_and_item_is_told(phase: Phase | None, words: str, option: str) -> None:
+    found = selected(*([] if phase is None else [phase]), **{option: (words,)})
+    told = shown(found)
+    assert all(f"\n{one.letter}  {one.value}" in told for one in Phase)
+    for why in {one.finding.said for one in found.results if one.left_out}:
+        assert why in told
+
+
+def test_what_is_left_out_for_different_reasons_says_each() -> None:
+    lines = shown(selected(Phase.PREPARE, only=("types.runs",))).splitlines()
+    item = next(number for number, line in enumerate(lines) if "2 type keys" in line)
+    skipped = [line for line in lines[item:] if line.startswith("      skipped")]
+    assert [line.rpartition(": ")[2] for line in skipped[:2]] == ["left out by --only", "left out by --phase prepare"]
+    assert "F  close  " in next(line for line in lines if line.startswith("F"))
+
+
 def test_many_in_the_way_are_counted() -> None:
     text = shown(gate(*(result(check(f"a.c{one}"), FAIL) for one in range(25))))
     assert text.splitlines()[-1].endswith("a.c9 and 15 more")
@@ -180,7 +210,7 @@ def test_a_comparison_stands_before_the_verdict() -> None:
     assert "gone            a.c  pass: good" in text
     assert "other sentence  a.d  fail: 2 left (was: 3 left)" in text
     assert "not asked now   9 checks left out by --phase deploy" in text
-    assert "note:  the earlier result is of server x" in text
+    assert "note: the earlier result is of server x" in text
     assert "nothing changed" in shown(some(), comparison=Comparison("last.json", NOW, False, ()))
 
 

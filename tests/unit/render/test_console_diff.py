@@ -13,6 +13,7 @@ import pytest
 from dwctl.bundle.canonical import decode
 from dwctl.bundle.diff import DiffVerdict, diff_bundles
 from dwctl.render.console_diff import write_diff
+from terminals import Terminal
 
 TESTS = Path(__file__).parents[2]
 DATA = TESTS / "data" / "bundles"
@@ -54,6 +55,20 @@ SITUATIONS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "history-changed": (lambda: bundle("01"), rewritten),
     "another-run": (lambda: bundle("01"), lambda: bundle("06")),
 }
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_on_a_narrow_terminal_each_fact_stands_once_or_twice(situation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    first, second = (decode(json.dumps(make()).encode()) for make in SITUATIONS[situation])
+    write_diff(("exports/a.json", "exports/b.json"), diff_bundles(first, second), stream)
+    lines = stream.seen
+    assert max(map(len, lines)) <= 80
+    facts = lines[lines.index("Exports") + 1 :]
+    runs = {make()["workflow"]["run_id"] for make in SITUATIONS[situation]}
+    assert all(sum(run in line for line in facts[:12]) == 1 for run in runs)
+    assert [line.split()[-1] for line in facts[:2]] == ["exports/a.json", "exports/b.json"]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

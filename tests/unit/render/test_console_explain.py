@@ -8,6 +8,7 @@ import pytest
 
 from dwctl.explanations import Explanation, all_explanations
 from dwctl.render.console_explain import show_explanation, show_index
+from terminals import Terminal
 
 ROW = Explanation("a.b", "rule", "error", "guide", "It means [bold]this[/bold].", "Because :smile:.", "Do that.")
 
@@ -44,3 +45,20 @@ def test_brackets_in_a_row_are_not_taken_for_markup(text: str) -> None:
     stream = io.StringIO()
     show_index([Explanation(text, "rule", "error", text, text, "w", "f")], stream)
     assert stream.getvalue().splitlines()[1].split() == [text, "error", text, text]
+
+
+def test_on_a_terminal_texts_are_folded_under_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = Terminal()
+    show_explanation(Explanation("a.b", "reason", None, "dwctl", "one two three four five", "w", "f"), stream)
+    assert stream.seen[1:3] == ["  means one two three four", "        five"]
+
+
+def test_on_a_terminal_the_index_has_the_meaning_below_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream, rows = Terminal(), all_explanations()
+    show_index(rows, stream)
+    assert max(map(len, stream.seen)) <= 80
+    assert "" not in stream.seen
+    heads = [line for line in stream.seen if not line.startswith(" ")]
+    assert [head.split()[0] for head in heads] == [row.id for row in rows]

@@ -101,6 +101,16 @@ def test_what_can_be_restored_is_said_with_the_proof() -> None:
     assert "YES" in text
 
 
+def test_an_archive_is_not_said_to_be_restored_by_an_import() -> None:
+    lost = [kept("lost", Standing.RESTORABLE, ("integrity.checksum_mismatch",))]
+    made = report(1)
+    assert "`dwctl bundle repair` restores it, and so does an import" in shown(lost)
+    made.purpose = Purpose.ARCHIVE
+    text = shown(lost, made)
+    assert "`dwctl bundle repair` restores it\n" in text
+    assert "an import" not in text
+
+
 def test_nothing_that_came_from_elsewhere_steers_the_terminal() -> None:
     error = ServerFailed("said [red]this\x1b[31m", where="there", reason="r", next_step="do [bold]that")
     text = shown([ExportResult(Target("a\x1b[2Jb"), ExportState.FAILED, error=error), kept("[blink]x")])
@@ -116,5 +126,7 @@ def test_a_resume_that_failed_and_what_was_not_tried_are_said() -> None:
     text = shown([kept("order-1")], made)
     assert "embedded.resume did not end well: the hook ended with exit code 3" in text
     assert "5 runs: 1 exported, 4 not tried. NO" in text
-    assert any("still paused" in step for step in made.next_steps)
+    (step,) = (step for step in made.next_steps if "still paused, and stay so" in step)
+    assert "dwctl embedded parked" in step
+    assert "go on" not in step
     assert made.exit_code == 9

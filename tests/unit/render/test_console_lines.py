@@ -1,4 +1,4 @@
-"""Lines of a report: aligned, safe for a terminal, never wrapped."""
+"""Lines of a report: aligned, safe for a terminal, in a file never wrapped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 
 from rich.text import Text
 
-from dwctl.render.console_lines import columns, fields, heading, line, write_lines
+from dwctl.render.console_lines import columns, fields, heading, labelled, line
+from dwctl.render.console_table import write_lines
 
 
 def written(*lines: Text) -> str:
@@ -42,6 +43,10 @@ def test_a_field_without_a_value_is_left_out() -> None:
 
 def test_a_heading_stands_after_an_empty_line_with_its_note() -> None:
     assert written(heading("Title"), heading("Title", "note")) == "\nTitle\n\nTitle  note\n"
+
+
+def test_a_label_stands_a_blank_before_its_sentence() -> None:
+    assert written(labelled("note", "it is\x1b so", "yellow")) == "  note: it is\\x1b so\n"
 
 
 def test_no_rows_are_no_lines() -> None:

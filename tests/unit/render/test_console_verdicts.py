@@ -16,6 +16,7 @@ from dwctl.render import console_verdicts
 from dwctl.render.console_verdicts import MOST_DETAILED, MOST_FINDINGS, MOST_ROWS, VerdictTable, summary_line
 from dwctl.transfer.files.verification import FileVerdict, Tally
 from sample_bundles import LEASED, LOST_FRACTION, WAITING, sealed, small_bundle, with_top_level_key
+from terminals import Terminal
 
 OK = verify_bundle(WAITING.read_bytes())
 REFUSED = verify_bundle(LEASED.read_bytes())
@@ -197,7 +198,8 @@ def test_no_text_of_a_document_steers_the_terminal(judged: FileVerdict) -> None:
         assert "[bold]x[/bold]\\x1b[31m\\x9b1m\\u202e\\x0d\\n\\x07:smile:" in text
 
 
-def test_on_a_terminal_only_our_own_colours_are_sent() -> None:
+def test_on_a_terminal_only_our_own_colours_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     leader, follower = pty.openpty()
     try:
         with os.fdopen(follower, "w", encoding="utf-8") as terminal:
@@ -211,6 +213,20 @@ def test_on_a_terminal_only_our_own_colours_are_sent() -> None:
     assert "\x1b[31mred" not in sent
     assert "\x9b" not in sent
     assert "\u202e" not in sent
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_names_the_folder_once_and_breaks_no_file_name(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    files = ["exports/running-ready-activity-task-order-2002.json", "exports/refused-leased-1.json"]
+    table, stream = VerdictTable(2), Terminal()
+    for file, verdict in zip(files, (OK, REFUSED), strict=True):
+        table.add(FileVerdict(file, verdict))
+    table.show(stream)
+    assert stream.seen[0] == "in exports/"
+    assert stream.seen[2].split()[:2] == ["ok", "running-ready-activity-task-order-2002.json"]
+    assert "tasks.leased_task_present" in stream.seen[3]
+    assert stream.seen[4].startswith("no room for: instance")
 
 
 def test_long_ids_are_folded_and_never_cut() -> None:

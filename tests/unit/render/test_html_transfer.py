@@ -44,7 +44,7 @@ def test_it_needs_no_network_and_no_script(told: TransferReport) -> None:
             assert attributes["content"].startswith("default-src 'none'")
     text = html(told)
     assert not re.search(r"url\(|@import", text)
-    for said in ("prefers-color-scheme:dark", "@media print", "max-width:760px", 'name="viewport"'):
+    for said in ("prefers-color-scheme:dark", "@media print", "max-width:760px", "max-width:1000px", 'name="viewport"'):
         assert said in text
 
 
