@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,13 @@ def faulty(rules: Sequence[str]) -> Iterator[Faulty]:
     with served(counting) as url:  # type: ignore[arg-type]
         found.url = url
         yield found
+
+
+def put(*files: Path) -> None:
+    """Put these bundles into the folder that `import_folder` imports."""
+    Path("bundles").mkdir(exist_ok=True)
+    for file in files:
+        shutil.copy(file, "bundles")
 
 
 def import_folder(capsys: pytest.CaptureFixture[str], server: Faulty, *more: str) -> tuple[int, dict[str, Any]]:

@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples" / "orders" / "bundles"
 RECORDED = ROOT / "tests" / "data" / "bundles"
 
+CHAIN = [EXAMPLES / f"chain-sub-1-run-{number}.json" for number in (1, 2, 3)]
+"""Three runs of one instance, each linked to the next; each imports alone."""
+
 ORDER = EXAMPLES / "completed-order-1001.json"
 """A closed run of 145 kB that imports."""
 

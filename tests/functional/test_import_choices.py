@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ import pytest
 from dwctl.errors import ExitCode
 from dwctl.transfer.files import marks as file_marks
 from dwctl.transfer.ledger.ledger import Ledger
-from import_faults import Faulty, faulty, import_folder
+from import_faults import Faulty, faulty, import_folder, put
 from many_bundles import SMALL, write_many
-from sample_bundles import EXAMPLES, LEASED, ORDER, WAITING
+from sample_bundles import CHAIN, LEASED, ORDER, WAITING
 from server_cli import command
 
-CHAIN = [EXAMPLES / f"chain-sub-1-run-{number}.json" for number in (1, 2, 3)]
 Capture = pytest.CaptureFixture[str]
 
 
@@ -36,13 +34,6 @@ def server() -> Iterator[Faulty]:
     """A rehearsal server without faults."""
     with faulty(()) as running:
         yield running
-
-
-def put(*files: Path) -> None:
-    """Put these bundles into the folder."""
-    Path("bundles").mkdir(exist_ok=True)
-    for file in files:
-        shutil.copy(file, "bundles")
 
 
 def words(server: Faulty) -> tuple[str, ...]:

@@ -20,11 +20,10 @@ from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerRow, LedgerState
 from output_schemas import document, is_valid, lines
 from rehearsal_server import on_a_socket
-from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, SIGNING_KEY, WAITING, sealed
+from sample_bundles import CHAIN, EXAMPLES, LEASED, LOST_FRACTION, ORDER, SIGNING_KEY, WAITING, sealed
 from server_cli import command
 from standin import serve
 
-CHAIN = [EXAMPLES / f"chain-sub-1-run-{run}.json" for run in (1, 2, 3)]
 PAIRS = [
     ("22-child-workflow-completed-parent", "23-child-workflow-completed-child"),
     ("24-child-workflow-waiting-parent", "25-child-workflow-waiting-child"),

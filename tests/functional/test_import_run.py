@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import stat
@@ -24,13 +23,12 @@ import pytest
 from dwctl.errors import ExitCode
 from dwctl.transfer.ledger.ledger import Ledger
 from dwctl.transfer.ledger.rows import LedgerState
-from import_faults import Faulty, faulty, import_folder
+from import_faults import Faulty, faulty, import_folder, put
 from ledgers import opened
 from many_bundles import SMALL, write_many
-from sample_bundles import EXAMPLES, LEASED, ORDER, WAITING
+from sample_bundles import CHAIN, LEASED, ORDER, WAITING
 from server_cli import command
 
-CHAIN = [EXAMPLES / f"chain-sub-1-run-{number}.json" for number in (1, 2, 3)]
 Capture = pytest.CaptureFixture[str]
 
 
@@ -46,13 +44,6 @@ def server() -> Iterator[Faulty]:
     """A rehearsal server without faults."""
     with faulty(()) as running:
         yield running
-
-
-def put(*files: Path) -> None:
-    """Put these bundles into the folder."""
-    Path("bundles").mkdir(exist_ok=True)
-    for file in files:
-        shutil.copy(file, "bundles")
 
 
 def rows() -> dict[str, Any]:

@@ -32,9 +32,8 @@ from dwctl.transfer.plans.plan import Plan, PlanAction, PlannedBundle, PlanOptio
 from dwctl.transfer.plans.planning import SAMPLE, Asked, Known, Sources, plan_bundles
 from dwctl.transfer.plans.survey import Survey
 from dwctl.transfer.plans.verdicts import JudgeOptions, judge_file
-from sample_bundles import EXAMPLES, LEASED, LOST_FRACTION, ORDER, SIGNED, WAITING, sealed, small_bundle
+from sample_bundles import CHAIN, LEASED, LOST_FRACTION, ORDER, SIGNED, WAITING, sealed, small_bundle
 
-CHAIN = [EXAMPLES / f"chain-sub-1-run-{run}.json" for run in (1, 2, 3)]
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 RESOLVE = PlanOptions(resolve_links="reviewed by the team")
 
